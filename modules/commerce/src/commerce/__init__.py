@@ -1,0 +1,1 @@
+"""Commerce: products with a stock, and orders that never oversell it."""

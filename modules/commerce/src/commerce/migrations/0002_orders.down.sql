@@ -1,0 +1,2 @@
+DROP TABLE commerce_order_lines;
+DROP TABLE commerce_orders;

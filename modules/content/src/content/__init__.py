@@ -1,0 +1,1 @@
+"""Articles: written now, published when they are due."""

@@ -1,0 +1,1 @@
+"""Static pages, edited through the API."""

@@ -1,0 +1,1 @@
+"""The host module: one FastAPI application made of every module in the generated registry."""

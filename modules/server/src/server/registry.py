@@ -1,0 +1,122 @@
+"""The shape of the generated registry, as the host reads it.
+
+The generated file defines its own classes with these fields, so that importing it imports no
+module. These are for type checkers, and for tests that write a registry by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Loader = Callable[[], Any]
+"""Imports the module's object when called, and returns it."""
+
+Value = str | int | float | bool
+"""What a setting can hold."""
+
+
+@dataclass(frozen=True)
+class Router:
+    """A FastAPI router and where it is included."""
+
+    prefix: str
+    load: Loader
+
+
+@dataclass(frozen=True)
+class App:
+    """An ASGI application and where it is mounted."""
+
+    prefix: str
+    load: Loader
+
+
+@dataclass(frozen=True)
+class Page:
+    """A front-end page; `path` may hold parameters such as `/articles/:id`."""
+
+    name: str
+    path: str
+    entry: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the navigation, which leads to the page named `page`."""
+
+    label: str
+    page: str
+    order: int = 100
+    permission: str | None = None
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A right that a module asks for by name."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A declared setting; `type` is string, integer, number or boolean."""
+
+    key: str
+    type: str
+    default: Value | None = None
+    required: bool = False
+    secret: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function that runs whenever the five-field cron `schedule` matches, in UTC."""
+
+    name: str
+    schedule: str
+    load: Loader
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A function that runs when `event` is published; lower `order` runs first."""
+
+    event: str
+    order: int
+    load: Loader
+
+
+@dataclass(frozen=True)
+class Module:
+    """Everything that one module brings."""
+
+    name: str
+    version: str
+    package: str
+    description: str = ""
+    requires: tuple[str, ...] = ()
+    routers: tuple[Router, ...] = ()
+    apps: tuple[App, ...] = ()
+    pages: tuple[Page, ...] = ()
+    navigation: tuple[Link, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    values: Mapping[str, Value] = field(default_factory=dict)
+    jobs: tuple[Job, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    migrations: tuple[str, ...] = ()
+    assets: str | None = None
+    health: str | None = None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The product: its name and its modules in dependency order."""
+
+    APP: str
+    MODULES: tuple[Module, ...]

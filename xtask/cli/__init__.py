@@ -1,0 +1,76 @@
+"""The command line: words to plain values, one call, one place where errors become exit codes.
+
+argparse, because its import takes 5 ms where click's takes 45 (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xtask import __version__
+from xtask.cli.command import Context
+from xtask.cli.output import Output
+from xtask.cli.verbs import VERBS, load
+from xtask.errors import XtaskError
+from xtask.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xtask.cli.command import Command
+
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = vars(_parser(words).parse_args(words))
+    command: Command = arguments.pop("command")
+    workspace, as_json = Path(arguments.pop("workspace")), bool(arguments.pop("json"))
+    output = Output(as_json=as_json)
+    try:
+        command.run(Context(read_settings(workspace), output), **arguments)
+    except XtaskError as error:
+        output.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        output.note("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
+        output.bug(error, workspace)
+        return EXIT_BUG
+    return 0
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return a parser that knows the verb in `words`, or all verbs when there is none to see."""
+    parser = argparse.ArgumentParser(
+        prog="xtask", description="Turns modules.toml into a released product.",
+        epilog="`xtask VERB --help` describes a verb; `xtask explain CODE` an error.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"xtask {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    wanted = words[0] if words and words[0] in VERBS else None
+    for verb in VERBS if wanted is None else (wanted,):
+        command = load(verb)
+        _add(verbs.add_parser(verb, help=command.summary, description=command.summary), command)
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, command: Command) -> None:
+    for option in command.options:
+        parser.add_argument(*option.names, **option.how)
+    parser.add_argument(
+        "--workspace", metavar="DIR", default=".", help="folder of modules.toml (default: here)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.set_defaults(command=command)

@@ -1,0 +1,153 @@
+"""Making the product: `build`, `builds`, `run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xtask.cli.command import Command, option
+from xtask.cli.output import table
+from xtask.digest import hex_of
+
+if TYPE_CHECKING:
+    from xtask.cli.command import Context
+    from xtask.pipeline.build import Built
+    from xtask.pipeline.progress import Stage
+    from xtask.records.values import Build
+
+
+def build(context: Context, *, locked: bool, load: bool, reason: str) -> None:
+    """Build what `modules.toml` says, or find it built."""
+    from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
+
+    progress = context.output.progress()
+    built = story(context.settings, progress, locked_only=locked, reason=reason)
+    if load:
+        from xtask.pipeline.release import load_image  # noqa: PLC0415 - start-up
+
+        load_image(context.settings, built.build, progress)
+    context.output.result(_document(built, progress.stages), _summary(built))
+
+
+def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
+    row = built.build
+    return {
+        "build_id": row.id,
+        "status": row.status,
+        "cached": built.cached,
+        "manifest_hash": row.manifest_hash,
+        "image_digest": row.image_digest,
+        "config_digest": row.config_digest,
+        "image_ref": row.image_ref,
+        "bundle": row.bundle,
+        "modules": [
+            {
+                "id": module.id,
+                "version": module.version,
+                "source_digest": module.source_digest,
+                "layer_digest": module.layer_digest,
+                "cached": built.cached or built.cached_layers.get(module.id, False),
+            }
+            for module in row.modules
+        ],
+        "modules_delta": delta_document(row),
+        "stages": [
+            {"name": stage.name, "seconds": round(stage.seconds, 4), "cached": stage.cached}
+            for stage in stages
+        ],
+    }
+
+
+def delta_document(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a build or a release
+    """Return what changed between two module lists as a JSON value."""
+    delta = row.modules_delta
+    return {
+        "added": dict(delta.added),
+        "removed": dict(delta.removed),
+        "changed": {name: list(pair) for name, pair in delta.changed.items()},
+    }
+
+
+def _summary(built: Built) -> str:
+    row = built.build
+    return "\n".join(
+        f"{name:<10}{value}"
+        for name, value in (
+            ("build", row.id + (" (made before)" if built.cached else "")),
+            ("manifest", row.manifest_hash),
+            ("image", row.image_digest),
+            ("name", row.image_ref),
+            ("bundle", row.bundle),
+        )
+    )
+
+
+def builds(context: Context, *, limit: int) -> None:
+    """List the latest builds."""
+    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
+
+    with open_records(context.settings.database_url) as records:
+        found = records.builds(limit)
+    header = ["BUILD", "STATUS", "MANIFEST", "CREATED", "BY", "MODULES"]
+    text = table([_row(build) for build in found], header) or "no builds yet"
+    context.output.result([_listed(build) for build in found], text)
+
+
+def _row(build: Build) -> list[str]:
+    manifest = hex_of(build.manifest_hash)[:12]
+    modules = str(len(build.modules))
+    return [
+        build.id[:8],
+        build.status,
+        manifest,
+        build.created_at[:19],
+        build.requested_by,
+        modules,
+    ]
+
+
+def _listed(build: Build) -> dict[str, Any]:
+    keys = ["id", "status", "stage", "progress", "profile", "manifest_hash", "image_digest"]
+    keys += ["config_digest", "image_ref", "bundle", "requested_by", "reason", "error"]
+    keys += ["created_at", "finished_at"]
+    return {key: getattr(build, key) for key in keys} | {"modules_delta": delta_document(build)}
+
+
+def run(context: Context, *, port: int) -> None:
+    """Build, load into the Docker Engine, start, and wait until it is ready."""
+    from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.release import try_image  # noqa: PLC0415
+
+    progress = context.output.progress()
+    built = story(context.settings, progress)
+    running = try_image(context.settings, built.build, progress, port=port)
+    context.output.result(
+        {
+            "url": running.url,
+            "container_id": running.container_id,
+            **_document(built, progress.stages),
+        },
+        f"{running.url}\nstop it with: docker rm --force {running.container_id[:12]}",
+    )
+
+
+COMMANDS = {
+    "build": Command(
+        "make the image of what modules.toml says, or find it made",
+        build,
+        (
+            option("--locked", action="store_true", help="refuse when modules.lock is stale"),
+            option("--load", action="store_true", help="load the image into the Docker Engine"),
+            option("--reason", default="", metavar="TEXT", help="why, for the records"),
+        ),
+    ),
+    "builds": Command(
+        "list the latest builds",
+        builds,
+        (option("--limit", type=int, default=20, metavar="N", help="how many (default: 20)"),),
+    ),
+    "run": Command(
+        "build, start the product in the Docker Engine, wait until it is ready",
+        run,
+        (option("--port", type=int, default=0, help="loopback port (default: a free one)"),),
+    ),
+}

@@ -1,0 +1,45 @@
+"""The live display of stages on a terminal: what runs now, for how long, and what is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from xtask.cli.output import stage_line
+
+if TYPE_CHECKING:
+    from xtask.pipeline.progress import Stage
+
+
+class Live:
+    """A spinner for the stage that runs, a line for each that is done."""
+
+    def __init__(self) -> None:
+        """Draw on standard error."""
+        self._console = Console(stderr=True)
+        self._bar: Bar | None = None
+
+    def started(self, stage: str) -> None:
+        """Show the stage with a running clock."""
+        self.stop()
+        self._bar = Bar(
+            SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn(),
+            console=self._console, transient=True,
+        )  # fmt: skip
+        self._bar.add_task(stage, total=None)
+        self._bar.start()
+
+    def finished(self, stage: Stage) -> None:
+        """Replace the clock by what the stage says of itself."""
+        self.stop()
+        style = "dim" if stage.cached else ""
+        self._console.print(stage_line(stage), style=style, highlight=False, markup=False)
+
+    def stop(self) -> None:
+        """Take the clock away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,32 @@
+"""Which verbs there are, and the family that each belongs to; a family is imported when used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xtask.cli.command import Command
+
+VERBS: dict[str, str] = {
+    "validate-manifest": "compose",
+    "list-modules": "compose",
+    "generate-registry": "compose",
+    "lock": "compose",
+    "explain": "compose",
+    "build": "build",
+    "builds": "build",
+    "run": "build",
+    "promote": "release",
+    "rollback": "release",
+    "releases": "release",
+    "status": "release",
+    "doctor": "operate",
+}
+
+
+def load(verb: str) -> Command:
+    """Return the command of a verb."""
+    family = import_module(f"xtask.cli.{VERBS[verb]}")
+    command: Command = family.COMMANDS[verb]
+    return command

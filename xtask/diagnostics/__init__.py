@@ -1,0 +1,140 @@
+"""What is wrong, where exactly, and what to do: values only, drawn by `diagnostics.render`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from xtask.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+KeyPath = tuple[str | int, ...]
+Part = Literal["key", "value"]
+
+
+class Span(NamedTuple):
+    """A piece of one line: line and column count from 1, length in characters."""
+
+    line: int
+    column: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text that was read: its path as the user knows it, and how to find a key path in it.
+
+    Places are looked up only when somebody is shown one, because most runs show none.
+    """
+
+    path: str
+    text: str = ""
+    locate: Callable[[str, KeyPath, Part], Span] = lambda _text, _key, _part: Span(1, 1, 1)
+
+
+class Place(NamedTuple):
+    """One key or value in a source; the empty key path is the file itself."""
+
+    source: Source
+    key: KeyPath = ()
+    part: Part = "value"
+
+    def span(self) -> Span:
+        """Return where it stands."""
+        return self.source.locate(self.source.text, self.key, self.part)
+
+    def at(self, *key: str | int, part: Part = "value") -> Place:
+        """Return the place of something inside this one."""
+        return Place(self.source, (*self.key, *key), part)
+
+    def __str__(self) -> str:
+        return f"{self.source.path}:{self.span().line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: a stable code, a sentence, its place, other places involved, a way out."""
+
+    code: str
+    message: str
+    place: Place
+    label: str = ""
+    others: tuple[tuple[Place, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """Return the diagnostic as a JSON value."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "place": _placed(self.place, self.label),
+            "others": [_placed(place, label) for place, label in self.others],
+            "notes": list(self.notes),
+            "help": self.help,
+        }
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects every problem of a run, so that one run shows them all."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(  # noqa: PLR0913 - the fields of a diagnostic
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        label: str = "",
+        *,
+        others: Iterable[tuple[Place, str]] = (),
+        notes: Iterable[str] = (),
+        help: str | None = None,  # noqa: A002
+    ) -> None:
+        """Note one problem."""
+        self.found.append(
+            Diagnostic(code, message, place, label, tuple(others), tuple(notes), help)
+        )
+
+    def raise_if_any(self) -> None:
+        """Raise every problem noted so far, sorted by file and line.
+
+        Raises:
+            InvalidError: there is at least one.
+        """
+        if problems := sorted(set(self.found), key=_order):
+            raise InvalidError(tuple(problems))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return a help line that names the closest known word, if one is close."""
+    import difflib  # noqa: PLC0415 - only errors need it
+
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return the words as people list them: "`a`, `b` and `c`"."""
+    quoted = [f"`{word}`" for word in words]
+    if len(quoted) < 2:  # noqa: PLR2004
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + f" and {quoted[-1]}"
+
+
+def _order(problem: Diagnostic) -> tuple[str, Span, str, str]:
+    return problem.place.source.path, problem.place.span(), problem.code, problem.message
+
+
+def _placed(place: Place, label: str) -> dict[str, object]:
+    span = place.span()
+    return {
+        "file": place.source.path,
+        "line": span.line,
+        "column": span.column,
+        "length": span.length,
+        "label": label,
+    }

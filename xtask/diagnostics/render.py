@@ -1,0 +1,118 @@
+"""Draws diagnostics for people in rustc's shape, and for GitHub as annotations.
+
+error[XT0201]: unknown key `nmae`
+  --> modules/content/module.toml:2:1
+   |
+ 2 | nmae = "content"
+   | ^^^^ not a key of `module`
+   |
+   = help: did you mean `name`?
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from xtask.diagnostics import Diagnostic, Place
+
+_WIDTH = 80
+_RED, _BLUE, _BOLD, _END = "\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
+
+
+def render(problems: Iterable[Diagnostic], *, colour: bool = False) -> str:
+    """Return all problems as text, one blank line between two."""
+    return "\n\n".join("\n".join(_lines(problem, colour=colour)) for problem in problems)
+
+
+def github(problems: Iterable[Diagnostic]) -> str:
+    """Return the problems as GitHub workflow commands, one line each."""
+    return "\n".join(_annotation(problem) for problem in problems)
+
+
+def _lines(problem: Diagnostic, *, colour: bool) -> Iterator[str]:
+    spots = [(problem.place, problem.label), *problem.others]
+    gutter = max(len(str(place.span().line)) for place, _ in spots) + 1
+    paint = _painter(colour=colour)
+    head = f"error[{problem.code}]"
+    first, *rest = _wrapped(problem.message, _WIDTH - len(head) - 2)
+    yield paint(_RED, head) + paint(_BOLD, f": {first}")
+    yield from (" " * (len(head) + 2) + paint(_BOLD, line) for line in rest)
+    for index, (place, label) in enumerate(spots):
+        yield from _excerpt(place, label, gutter, paint, first=index == 0)
+    edge = " " * gutter + paint(_BLUE, " =")
+    for note in problem.notes:
+        yield from _paragraph(f"{edge} note: ", note, gutter + 9)
+    if problem.help:
+        yield from _paragraph(f"{edge} help: ", problem.help, gutter + 9)
+    yield f"{edge} more: xtask explain {problem.code}"
+
+
+def _excerpt(place: Place, label: str, gutter: int, paint: Paint, *, first: bool) -> Iterator[str]:
+    span = place.span()
+    arrow = "-->" if first else ":::"
+    bar = " " * gutter + paint(_BLUE, " |")
+    yield " " * gutter + paint(_BLUE, arrow) + f" {place.source.path}:{span.line}:{span.column}"
+    lines = place.source.text.splitlines()
+    if span.line > len(lines) or not lines[span.line - 1].isprintable():
+        if label:
+            yield f"{bar} {label}"
+        return
+    shown, start, width = _window(lines[span.line - 1], span.column - 1, span.length, gutter)
+    mark = ("^" if first else "-") * max(1, width)
+    yield bar
+    yield paint(_BLUE, f"{span.line:>{gutter}} |") + f" {shown}"
+    yield f"{bar} {' ' * start}" + paint(_RED if first else _BLUE, f"{mark} {label}".rstrip())
+
+
+def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, int]:
+    """Return the part of a line that fits, where its mark starts and how wide the mark is."""
+    room = _WIDTH - gutter - 4
+    skip = 0
+    if _columns(line) > room:
+        skip = max(0, min(start - 8, len(line) - room + 1))
+    shown = ("…" if skip else "") + line[skip:]
+    while _columns(shown) > room:
+        shown = shown[:-2] + "…"
+    before = ("…" if skip else "") + line[skip:start]
+    marked = line[start : start + length]
+    return shown, _columns(before), min(_columns(marked), max(1, room - _columns(before)))
+
+
+def _columns(text: str) -> int:
+    """Return how many terminal columns a text takes (Unicode UAX 11: wide characters take two)."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _paragraph(head: str, text: str, indent: int) -> Iterator[str]:
+    first, *rest = _wrapped(text, _WIDTH - indent)
+    yield head + first
+    yield from (" " * indent + line for line in rest)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return the text in lines of at most `width` columns; names and paths are not cut."""
+    wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False).wrap
+    return [piece for line in text.splitlines() or [""] for piece in wrap(line) or [""]]
+
+
+def _annotation(problem: Diagnostic) -> str:
+    span = problem.place.span()
+    text = problem.message + (f"\n{problem.help}" if problem.help else "")
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    path = problem.place.source.path.replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
+    return f"::error file={path},line={span.line},col={span.column},title={problem.code}::{escaped}"
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Paint = Callable[[str, str], str]
+
+
+def _painter(*, colour: bool) -> Paint:
+    return (lambda code, text: f"{code}{text}{_END}") if colour else (lambda _code, text: text)

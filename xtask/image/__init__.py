@@ -1,0 +1,1 @@
+"""Reproducible OCI images without a container daemon: the same content is the same digest."""

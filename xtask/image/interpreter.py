@@ -1,0 +1,138 @@
+"""Base `interpreter`: the CPython that runs xtask as a layer that needs nothing below it.
+
+A build that finds nothing changed takes this module's path through the cache, and so it imports
+what is needed for packing only when it packs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xtask.digest import canonical_json, hex_of, sha256, sha256_of
+from xtask.files import write_atomic
+from xtask.image.installation import Installation, running_installation, signature
+from xtask.image.layer import EXECUTABLE, FILE, Entry, Layer, symlink, write_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from xtask.image.layout import Layout
+
+_PREFIX = "usr/local"
+# Where the loader looks libraries up; another order of them can mean another library.
+_LOADER_CACHE = "/etc/ld.so.cache"
+# What decides which bytes the layer has: another version of them is another layer.
+_RECIPE = ("bytecode", "installation", "interpreter", "layer", "libraries", "rootfs", "ustar")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A packed CPython: `executable` is its path in the image, `digest` its identity."""
+
+    version: str
+    tag: str
+    executable: str
+    digest: str
+    layer: Layer
+
+
+def pack(layout: Layout, cache: Path) -> Interpreter:
+    """Return the running CPython as a layer in the layout, packing it only when it has changed.
+
+    Args:
+        layout: where the layer goes.
+        cache: folder for what can be thrown away.
+
+    Raises:
+        XtaskError: this Python cannot run elsewhere: other system, other C library, static.
+    """
+    installation = running_installation()
+    key = _key(installation)
+    record = cache / "interpreter" / f"{key}.json"
+    interpreter = _recall(record)
+    if interpreter is None or not layout.has(interpreter.layer.digest):
+        libraries = _libraries(installation)
+        layer = write_layer(layout, _entries(installation, libraries))
+        interpreter = Interpreter(
+            version=installation.version,
+            tag=installation.tag,
+            executable=f"/{_PREFIX}/bin/{installation.tag}",
+            digest=layer.diff_id,
+            layer=layer,
+        )
+        # A file that changed meanwhile has made a layer that no fingerprint describes.
+        if _key(installation) == key:
+            _remember(record, interpreter, libraries.values())
+    return interpreter
+
+
+def _key(installation: Installation) -> str:
+    """Return the hexadecimal name of everything the layer is made from, libraries excepted."""
+    room = Path(__file__).parent
+    recipe = [sha256((room / f"{module}.py").read_bytes()) for module in _RECIPE]
+    search = os.environ.get("LD_LIBRARY_PATH", "")
+    return hex_of(sha256_of([installation.fingerprint(), search, recipe]))
+
+
+def _recall(record: Path) -> Interpreter | None:
+    """Return what was packed, unless a library has changed since."""
+    try:
+        known: dict[str, Any] = json.loads(record.read_bytes())
+        for path, then in known["libraries"].items():
+            now = signature(path)
+            if (list(now) if now else None) != then:
+                return None
+        return Interpreter(
+            **(known["interpreter"] | {"layer": Layer(**known["interpreter"]["layer"])})
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _remember(record: Path, interpreter: Interpreter, libraries: Iterable[Path]) -> None:
+    paths = {str(library) for library in libraries} | {_LOADER_CACHE}
+    signatures = {path: signature(path) for path in sorted(paths)}
+    value = {"interpreter": asdict(interpreter), "libraries": signatures}
+    write_atomic(record, canonical_json(value))
+
+
+def _libraries(installation: Installation) -> dict[str, Path]:
+    from xtask.image.libraries import shared_libraries  # noqa: PLC0415 - starts processes
+
+    modules = sorted(Path(entry.path) for path, entry in installation.files() if _is_binary(path))
+    return shared_libraries(installation.executable, modules)
+
+
+def _entries(installation: Installation, libraries: Mapping[str, Path]) -> Iterator[Entry]:
+    from xtask.image.rootfs import rootfs_entries  # noqa: PLC0415 - for packing only
+
+    yield Entry(f"{_PREFIX}/bin/{installation.tag}", installation.executable, EXECUTABLE)
+    yield symlink(f"{_PREFIX}/bin/python3", installation.tag)
+    for path, library in libraries.items():
+        yield Entry(path, library, EXECUTABLE)
+    yield from _stdlib(installation)
+    yield from rootfs_entries()
+
+
+def _stdlib(installation: Installation) -> Iterator[Entry]:
+    """Yield the standard library and its compiled modules; templates in old Python stay sources."""
+    from xtask.image.bytecode import CompileError, compile_module, compiled_path  # noqa: PLC0415
+
+    root = f"{_PREFIX}/{installation.library}/{installation.tag}"
+    for relative, file in installation.files():
+        path = f"{root}/{relative}"
+        yield Entry(path, Path(file.path), EXECUTABLE if _is_binary(path) else FILE)
+        if path.endswith(".py"):
+            try:
+                compiled = compile_module(Path(file.path).read_bytes(), path)
+            except CompileError:
+                continue
+            yield Entry(compiled_path(path), compiled)
+
+
+def _is_binary(path: str) -> bool:
+    return path.endswith(".so")

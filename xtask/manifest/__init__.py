@@ -1,0 +1,1 @@
+"""Foreign text to the normal form: what modules.toml and every module manifest say."""

@@ -1,0 +1,174 @@
+"""Reading TOML with the place of every key and value.
+
+`tomllib` gives the values; tree-sitter gives the places, and is asked only when somebody is
+shown one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from xtask.diagnostics import KeyPath, Part, Place, Problems, Source, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tree_sitter import Node
+
+MAX_BYTES = 1 << 20
+_MISSPELT = re.compile(r"(?P<message>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)")
+
+
+def read_toml(path: Path, shown: str, problems: Problems) -> tuple[Source, dict[str, Any]] | None:
+    """Return a TOML file as source and values, or note why it cannot be read.
+
+    Args:
+        path: the file.
+        shown: its path as the user should see it.
+        problems: where XT0101 to XT0104 go.
+    """
+    text = read_text(path, shown, problems)
+    if text is None:
+        return None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, span = _syntax_error(str(error), text)
+        broken = Source(shown, text, lambda _text, _key, _part: span)
+        problems.add(
+            "XT0104", f"this is not TOML: {message}", Place(broken), "the reader stopped here"
+        )
+        return None
+    except RecursionError:
+        problems.add("XT0104", "this TOML is nested too deeply", Place(Source(shown, text)))
+        return None
+    return Source(shown, text, locate), values
+
+
+def read_text(path: Path, shown: str, problems: Problems) -> str | None:
+    """Return a manifest's text, or note why it is none (XT0101 to XT0103)."""
+    place = Place(Source(shown))
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        problems.add("XT0101", f"cannot read `{shown}`: {error.strerror}", place)
+        return None
+    if len(data) > MAX_BYTES:
+        problems.add(
+            "XT0102",
+            f"`{shown}` is larger than {MAX_BYTES >> 20} MiB",
+            place,
+            help="a manifest is a few kilobytes: is this the right file?",
+        )
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problems.add(
+            "XT0103",
+            f"`{shown}` is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}",
+            place,
+            help="save it as UTF-8",
+        )
+        return None
+
+
+def _syntax_error(text: str, document: str) -> tuple[str, Span]:
+    if found := _MISSPELT.fullmatch(text):
+        return found["message"], Span(int(found["line"]), int(found["column"]), 1)
+    lines = document.splitlines() or [""]
+    return text.removesuffix(" (at end of document)"), Span(len(lines), len(lines[-1]) or 1, 1)
+
+
+def locate(text: str, key: KeyPath, part: Part) -> Span:
+    """Return where a key path stands in a TOML text; the nearest parent when it is not there."""
+    places = _places(text)
+    for end in range(len(key), 0, -1):
+        if found := places.get(key[:end]):
+            return found[part == "value" and end == len(key)]
+    return Span(1, 1, 1)
+
+
+@lru_cache(maxsize=32)
+def _places(text: str) -> dict[KeyPath, tuple[Span, Span]]:
+    """Return for each key path of a document the spans of its key and of its value."""
+    import tree_sitter  # noqa: PLC0415 - most runs show no place
+    import tree_sitter_toml  # noqa: PLC0415
+
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
+    lines = text.encode().split(b"\n")
+    places: dict[KeyPath, tuple[Span, Span]] = {}
+    elements: dict[KeyPath, int] = {}
+
+    def span(node: Node) -> Span:
+        row, start = node.start_point
+        end = node.end_point[1] if node.end_point[0] == row else len(lines[row].rstrip())
+        before = len(lines[row][:start].decode(errors="replace"))
+        length = len(lines[row][start:end].decode(errors="replace"))
+        return Span(row + 1, before + 1, max(1, length))
+
+    for node in parser.parse(text.encode()).root_node.children:
+        for path, name, value in _entries(node, (), elements):
+            places.setdefault(path, (span(name), span(value)))
+    return places
+
+
+def _entries(
+    node: Node, base: KeyPath, elements: dict[KeyPath, int]
+) -> Iterator[tuple[KeyPath, Node, Node]]:
+    """Yield path, key node and value node of everything that one node of the document defines."""
+    match node.type:
+        case "table" | "table_array_element":
+            name = node.named_children[0]
+            base = _header(_key(name), elements, array=node.type == "table_array_element")
+            yield base, name, name
+            for pair in node.named_children[1:]:
+                yield from _entries(pair, base, elements)
+        case "pair":
+            name, value = node.named_children[:2]
+            path = base + _key(name)
+            for end in range(len(base) + 1, len(path)):
+                yield path[:end], name, name
+            yield path, name, value
+            yield from _entries(value, path, elements)
+        case "inline_table":
+            for pair in node.named_children:
+                yield from _entries(pair, base, elements)
+        case "array":
+            items = [item for item in node.named_children if item.type != "comment"]
+            for index, item in enumerate(items):
+                yield (*base, index), item, item
+                yield from _entries(item, (*base, index), elements)
+
+
+def _header(key: tuple[str, ...], elements: dict[KeyPath, int], *, array: bool) -> KeyPath:
+    """Return the path of a `[table]` or `[[array]]` header; an array's last element is meant."""
+    path: KeyPath = ()
+    for name in key[:-1]:
+        path = _last((*path, name), elements)
+    path = (*path, key[-1])
+    if array:
+        elements[path] = elements.get(path, -1) + 1
+    return _last(path, elements)
+
+
+def _last(path: KeyPath, elements: dict[KeyPath, int]) -> KeyPath:
+    return (*path, elements[path]) if path in elements else path
+
+
+def _key(node: Node) -> tuple[str, ...]:
+    """Return the names of a bare, quoted or dotted key."""
+    text = (node.text or b"").decode()
+    if node.type == "bare_key":
+        return (text,)
+    if node.type == "quoted_key":
+        try:
+            return tuple(tomllib.loads(f"{text} = 0"))
+        except tomllib.TOMLDecodeError:
+            return (text,)
+    return tuple(name for child in node.named_children for name in _key(child))

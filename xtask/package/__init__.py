@@ -1,0 +1,1 @@
+"""From module sources to wheels: fetching, third-party requirements, building, import check."""

@@ -1,0 +1,79 @@
+"""The import check: everything that the registry names is imported before an image exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from xtask.errors import XtaskError
+from xtask.process import ProcessError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xtask.diagnostics import Place, Problems
+    from xtask.manifest.module import Hook, Job, Module
+    from xtask.resolve.select import Selection
+
+_PROGRAM = Path(__file__).with_name("import_probe.py")
+_REGISTRY = "generated.registry:MODULES"
+
+
+class _Named(NamedTuple):
+    module: str
+    target: str
+    place: Place
+
+
+def check_imports(selection: Selection, site: Path, problems: Problems) -> None:
+    """Import the registry and all it names in a child process; XT0401 for what fails.
+
+    Args:
+        selection: the product.
+        site: a folder with exactly what the image has on its module path.
+        problems: where failures go.
+
+    Raises:
+        XtaskError: the registry itself or the probe failed.
+    """
+    named = [entry for module in selection.modules for entry in _named(module)]
+    targets = sorted({_REGISTRY, *(entry.target for entry in named)})
+    environment = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    argv = [sys.executable, "-I", "-S", str(_PROGRAM), str(site)]
+    try:
+        answer = run(argv, stdin=json.dumps(targets), env=environment, cwd=site, timeout=300)
+    except ProcessError as error:
+        raise XtaskError(
+            f"the import check ended early: {error.message}",
+            help="a module ends the interpreter or never returns when it is imported",
+        ) from error
+    failures: dict[str, str] = json.loads(answer.splitlines()[-1])
+    for entry in named:
+        if entry.target in failures:
+            problems.add(
+                "XT0401",
+                f"`{entry.target}` of module `{entry.module}` cannot be imported",
+                entry.place,
+                failures[entry.target].splitlines()[0],
+                help="correct the name here or the code of the module; packages that it imports "
+                "belong in `dependencies` of its pyproject.toml",
+            )
+    if _REGISTRY in failures and not problems.found:
+        raise XtaskError(f"the generated registry cannot be imported: {failures[_REGISTRY]}")
+
+
+def _named(module: Module) -> Iterator[_Named]:
+    """Yield each target that a module's manifest names, with the place of the name."""
+    for router in module.routers:
+        yield _Named(module.name, str(router.target), router.place.at("router"))
+    for app in module.apps:
+        yield _Named(module.name, str(app.target), app.place.at("app"))
+    called: tuple[Job | Hook, ...] = (*module.jobs, *module.hooks)
+    for part in called:
+        yield _Named(module.name, str(part.target), part.place.at("run"))
+    if module.host:
+        host = module.place._replace(key=("host", "main"))
+        yield _Named(module.name, str(module.host), host)

@@ -1,0 +1,211 @@
+"""Third-party requirements: resolved together by uv, locked with hashes, downloaded as wheels."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xtask.digest import hex_of, sha256_file, sha256_of
+from xtask.errors import UntrustedError, XtaskError
+from xtask.process import ProcessError, run
+from xtask.resolve.lock import PYTHON, BuildEnvironment, Package, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ; (?P<marker>.*?))?")
+_HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
+_MODULE = "xtask-module-"
+
+
+class RequirementConflictError(XtaskError):
+    """What the modules ask for cannot be installed together; `asked` says who asked for what."""
+
+    def __init__(self, asked: Mapping[str, Sequence[str]], reason: str) -> None:
+        wanted = "\n".join(
+            f"  {name} asks for {', '.join(texts)}"
+            for name, texts in sorted(asked.items())
+            if texts
+        )
+        super().__init__(
+            f"the modules' third-party requirements cannot be met together\n{wanted}\n{reason}",
+            help="change a requirement in one of the pyproject.toml files named above",
+        )
+        self.asked = asked
+
+
+def resolve_requirements(
+    wanted: Mapping[str, Sequence[str]], previous: Sequence[Package], upgrade: Sequence[str] = ()
+) -> tuple[Package, ...]:
+    """Return the distributions that satisfy all modules on every supported Python.
+
+    Args:
+        wanted: requirements (PEP 508) by module.
+        previous: what is locked now; it stays unless it no longer fits.
+        upgrade: names whose newest version is taken instead.
+
+    Raises:
+        RequirementConflictError: they cannot be met together.
+    """
+    if not any(wanted.values()):
+        return ()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        requirements = "".join(
+            _project(folder / name, name, texts) for name, texts in sorted(wanted.items())
+        )
+        locked = folder / "locked.txt"
+        locked.write_text("".join(f"{package.name}=={package.version}\n" for package in previous))
+        arguments = ["--universal", "--python-version", PYTHON, "--generate-hashes", "--no-header"]
+        arguments += ["--only-binary", ":all:", "--no-emit-index-url", "--no-emit-find-links"]
+        arguments += ["--color", "never", "--quiet", "--output-file", str(locked)]
+        arguments += [word for name in upgrade for word in ("--upgrade-package", name)]
+        try:
+            run([uv(), "pip", "compile", *arguments, "-"], stdin=requirements, cwd=folder)
+        except ProcessError as error:
+            raise RequirementConflictError(wanted, _reason(error)) from error
+        return _parse(locked.read_text())
+
+
+def resolve_builds(
+    requires: Sequence[tuple[str, ...]], previous: Sequence[BuildEnvironment]
+) -> tuple[BuildEnvironment, ...]:
+    """Return one locked environment for each distinct set of build requirements."""
+    known = {environment.requires: environment.packages for environment in previous}
+    return tuple(
+        BuildEnvironment(names, resolve_requirements({"build": names}, known.get(names, ())))
+        for names in sorted(set(requires))
+    )
+
+
+def uv() -> str:
+    """Return the uv program that was installed with xtask."""
+    from uv import find_uv_bin  # noqa: PLC0415 - start-up
+
+    return str(find_uv_bin())
+
+
+def _project(folder: Path, name: str, texts: Sequence[str]) -> str:
+    """Write a project that stands for one module, so that uv's messages name the module."""
+    folder.mkdir()
+    quoted = ", ".join(json.dumps(text) for text in texts)
+    (folder / "pyproject.toml").write_text(
+        f'[project]\nname = "{_MODULE}{name}"\nversion = "0"\n'
+        f'requires-python = ">={PYTHON}"\ndependencies = [{quoted}]\n'
+    )
+    return f"{_MODULE}{name} @ {folder.as_uri()}\n"
+
+
+def _reason(error: ProcessError) -> str:
+    """Return what uv said, with the modules under their own names."""
+    text = re.sub(r"only \S+ is available and ", "", error.output).replace(
+        "==0 depends", " depends"
+    )
+    return text.replace(_MODULE, "").strip()
+
+
+def _parse(text: str) -> tuple[Package, ...]:
+    """Return the packages of a compiled requirements file (pip's requirements format)."""
+    found = []
+    for block in re.split(r"\n(?=[A-Za-z0-9])", text):
+        line = block.split("\n", 1)[0].removesuffix(" \\")
+        pinned = _PINNED.fullmatch(line.strip())
+        if not pinned:
+            continue
+        via = re.findall(r"# +(?:via )?([A-Za-z0-9._-]+)$", block, re.MULTILINE)
+        found.append(
+            Package(
+                name=pinned["name"],
+                version=pinned["version"],
+                hashes=tuple(sorted(set(_HASH.findall(block)))),
+                marker=pinned["marker"] or "",
+                required_by=tuple(sorted({name.removeprefix(_MODULE) for name in via} - {"via"})),
+            )
+        )
+    return tuple(sorted(found))
+
+
+def applicable(packages: Sequence[Package], python: str) -> tuple[Package, ...]:
+    """Return the packages whose marker holds on Linux with the given Python version (PEP 508)."""
+    from packaging.markers import Marker  # noqa: PLC0415 - start-up
+
+    environment = {
+        "python_version": ".".join(python.split(".")[:2]),
+        "python_full_version": python,
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "os_name": "posix",
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+    }
+    return tuple(
+        package
+        for package in packages
+        if not package.marker or Marker(package.marker).evaluate(environment)
+    )
+
+
+def download(packages: Sequence[Package], cache: Path) -> dict[str, tuple[Path, str]]:
+    """Return a wheel and its digest for each package by name, downloaded once and kept.
+
+    Raises:
+        XtaskError: the package index does not give one.
+        UntrustedError: a kept wheel is not what the lock says.
+    """
+    store = cache / "wheels" / "index"
+    receipts = {package.name: store / f"{_key(package)}.txt" for package in packages}
+    missing = [package for package in packages if not receipts[package.name].exists()]
+    if missing:
+        _download(missing, store, receipts)
+    found = {}
+    for package in packages:
+        wheel = store / receipts[package.name].read_text().strip()
+        digest = sha256_file(wheel)
+        if digest not in package.hashes:
+            raise UntrustedError(
+                f"{wheel.name} is not what modules.lock says of {package.name}",
+                help=f"delete {wheel} and build again",
+            )
+        found[package.name] = wheel, digest
+    return found
+
+
+def _key(package: Package) -> str:
+    tag = f"{sys.version_info[0]}.{sys.version_info[1]}-{sys.platform}-{os.uname().machine}"
+    return hex_of(sha256_of([package.document(), tag]))
+
+
+def _download(packages: Sequence[Package], store: Path, receipts: Mapping[str, Path]) -> None:
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store) as temporary:
+        folder = Path(temporary)
+        listing = folder / "requirements.txt"
+        listing.write_text("".join(f"{pin(package)}\n" for package in packages))
+        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        argv += ["--only-binary", ":all:", "--disable-pip-version-check", "--no-input"]
+        argv += ["--dest", str(folder), "--requirement", str(listing)]
+        try:
+            run(argv)
+        except ProcessError as error:
+            raise XtaskError(
+                f"cannot download the third-party wheels\n{error.output}",
+                help="check the network and the package index that pip is configured for",
+            ) from error
+        wheels = {
+            normalised(path.name.split("-", 1)[0]): path for path in sorted(folder.glob("*.whl"))
+        }
+        for package in packages:
+            wheel = wheels[package.name]
+            wheel.replace(store / wheel.name)
+            receipts[package.name].write_text(wheel.name)
+
+
+def pin(package: Package) -> str:
+    """Return the line of a requirements file that allows this package's locked wheels only."""
+    hashes = " ".join(f"--hash={digest}" for digest in package.hashes)
+    return f"{package.name}=={package.version} {hashes}"

@@ -1,0 +1,139 @@
+"""Where the files of a module are: folders of the workspace, git commits, published wheels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zipfile import ZipFile
+
+from xtask.digest import hex_of, sha256, sha256_file, sha256_of
+from xtask.errors import XtaskError
+from xtask.files import write_if_changed
+from xtask.manifest.toml import MAX_BYTES
+from xtask.process import ProcessError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xtask.manifest.composition import GitSource
+    from xtask.resolve.lock import Package
+
+# What tools leave behind, and what is never part of a module.
+_IGNORED_FOLDERS = frozenset(
+    {"__pycache__", "build", "dist", "node_modules"}
+    | {".git", ".hg", ".idea", ".vscode", ".venv", ".tox", ".nox"}
+    | {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+)
+_IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".DS_Store")
+
+
+class SourceFile(NamedTuple):
+    """One file of a module: its relative path with `/`, whether it is executable, its digest."""
+
+    path: str
+    executable: bool
+    digest: str
+
+
+def source_files(root: Path) -> tuple[SourceFile, ...]:
+    """Return the files of a module's folder, sorted by path.
+
+    Raises:
+        XtaskError: there is a symbolic link, a device, or a name that is not UTF-8.
+    """
+    found = []
+    for path, relative in _walk(root, ""):
+        mode = path.stat(follow_symlinks=False).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+            raise XtaskError(
+                f"{path} is {kind}", help="a module's files are regular files; copy it instead"
+            )
+        found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), sha256_file(Path(path))))
+    return tuple(sorted(found))
+
+
+def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(_IGNORED_ENDINGS):
+                continue
+            try:
+                entry.name.encode()
+            except UnicodeEncodeError:
+                raise XtaskError(f"{entry.path!r} has a name that is not UTF-8") from None
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _IGNORED_FOLDERS:
+                    yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield entry, prefix + entry.name
+
+
+def source_digest(files: tuple[SourceFile, ...]) -> str:
+    """Return the identity of a module's files: paths, executable bits and contents."""
+    return sha256(
+        "".join(f"{file.path}\0{file.executable:d}{file.digest}\n" for file in files).encode()
+    )
+
+
+def published_digest(package: Package) -> str:
+    """Return the identity of a module that comes as a published wheel: its locked hashes."""
+    return sha256_of([package.name, package.version, list(package.hashes)])
+
+
+def published_manifest(wheel: Path, cache: Path) -> Path:
+    """Return the `module.toml` that a wheel carries beside its code, written out for reading.
+
+    Raises:
+        XtaskError: there is none, or more than one.
+    """
+    with ZipFile(wheel) as archive:
+        found = [
+            entry
+            for entry in archive.infolist()
+            if entry.filename.count("/") == 1 and entry.filename.endswith("/module.toml")
+        ]
+        if len(found) != 1 or found[0].file_size > MAX_BYTES:
+            raise XtaskError(
+                f"{wheel.name} has no module.toml in its package",
+                help='write one in the workspace and name it: `manifest = "modules/NAME.toml"`',
+            )
+        data = archive.read(found[0])
+    path = cache / "manifests" / hex_of(sha256(data)) / "module.toml"
+    write_if_changed(path, data)
+    return path
+
+
+def checkout(source: GitSource, cache: Path) -> Path:
+    """Return the folder of a module at one commit, fetched once and kept by the commit's id.
+
+    Raises:
+        XtaskError: git cannot fetch that commit.
+    """
+    folder = cache / "git" / hex_of(sha256_of([source.url, source.rev]))
+    if not (folder / ".git").is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            _fetch(source, Path(temporary) / "tree")
+            with contextlib.suppress(OSError):  # another process was faster: its tree is the same
+                (Path(temporary) / "tree").rename(folder)
+    return folder / source.path
+
+
+def _fetch(source: GitSource, folder: Path) -> None:
+    git = ["git", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false"]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        run([*git, "init", "--quiet", str(folder)], env=environment)
+        fetch = ["-C", str(folder), "fetch", "--quiet", "--depth=1", "--", source.url, source.rev]
+        run([*git, *fetch], env=environment)
+        run([*git, "-C", str(folder), "checkout", "--quiet", source.rev], env=environment)
+    except ProcessError as error:
+        raise XtaskError(
+            f"cannot fetch commit {source.rev[:12]} of {source.url}: {error.message}",
+            help="check the address, your access to it, and that the commit was pushed",
+        ) from error

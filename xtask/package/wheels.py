@@ -1,0 +1,176 @@
+"""One wheel per module that has code, through PyPA `build` (PEP 517).
+
+Modules with the same build requirements share one isolated environment, and hooks run in a child
+process that stays alive from module to module when their back end is known to allow it. A wheel is
+built from a copy of exactly the files that were hashed, so a back end cannot litter the workspace
+and no umask reaches the wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from xtask.digest import hex_of, sha256_file, sha256_of
+from xtask.errors import XtaskError
+from xtask.package.hooks import HookWorkers
+from xtask.package.requirements import pin, uv
+from xtask.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xtask.package.sources import SourceFile
+    from xtask.resolve.lock import BuildEnvironment
+
+# Back ends without state that one build leaves for the next.
+_REUSABLE = ("hatchling.build", "flit_core.buildapi", "uv_build")
+
+
+class Project(NamedTuple):
+    """What one wheel is made from: module name, folder, its files, their digest, build needs."""
+
+    name: str
+    root: Path
+    files: tuple[SourceFile, ...]
+    digest: str
+    back_end: str
+    requires: tuple[str, ...]
+
+
+class Wheel(NamedTuple):
+    """A built or downloaded wheel and its digest; `cached` says that nothing had to be done."""
+
+    path: Path
+    digest: str
+    cached: bool
+
+
+class BuildError(XtaskError):
+    """A module's build back end failed."""
+
+    def __init__(self, name: str, output: str) -> None:
+        tail = "\n".join(f"  {line}" for line in output.strip().splitlines()[-30:])
+        super().__init__(
+            f"module `{name}` cannot be built\n{tail}",
+            help=f"`python -m build --wheel` in the folder of `{name}` shows the same failure",
+        )
+
+
+def build_wheels(
+    projects: Sequence[Project], environments: Sequence[BuildEnvironment], cache: Path
+) -> dict[str, Wheel]:
+    """Return the wheel of each project by module name, built in parallel, cached by its inputs.
+
+    Raises:
+        BuildError: a back end failed.
+    """
+    locked = {environment.requires: environment for environment in environments}
+    places = {
+        project.name: cache / "wheels" / _key(project, locked[project.requires])
+        for project in projects
+    }
+    found = {name: wheel for name, place in places.items() if (wheel := _kept(place))}
+    missing = [project for project in projects if project.name not in found]
+    width = max(1, min(os.cpu_count() or 1, len(missing) // 2))
+    with ExitStack() as stack:
+        workers = {
+            requires: stack.enter_context(HookWorkers(_environment(locked[requires], cache), width))
+            for requires in sorted({project.requires for project in missing})
+        }
+        threads = stack.enter_context(ThreadPoolExecutor(width))
+        built = threads.map(
+            lambda project: _build(project, workers[project.requires], places[project.name]),
+            missing,
+        )
+        names = (project.name for project in missing)
+        return found | dict(zip(names, built, strict=True))
+
+
+def _key(project: Project, environment: BuildEnvironment) -> str:
+    version = list(sys.version_info[:2])
+    return hex_of(sha256_of([project.digest, environment.document(), version]))
+
+
+def _kept(place: Path) -> Wheel | None:
+    try:
+        receipt = json.loads((place / "receipt.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return Wheel(place / receipt["name"], receipt["digest"], cached=True)
+
+
+def _build(project: Project, workers: HookWorkers, place: Path) -> Wheel:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".build-") as temporary:
+        source, output = Path(temporary) / "source", Path(temporary) / "wheel"
+        _copy(project, source)
+        name = _run_back_end(project, workers, source, output)
+        wheel = Wheel(place / name, sha256_file(output / name), cached=False)
+        receipt = json.dumps({"name": name, "digest": wheel.digest})
+        (output / "receipt.json").write_text(receipt)
+        shutil.rmtree(place, ignore_errors=True)
+        output.rename(place)
+    return wheel
+
+
+def _run_back_end(project: Project, workers: HookWorkers, source: Path, output: Path) -> str:
+    """Build one wheel and return its file name."""
+    from build import BuildException, ProjectBuilder  # noqa: PLC0415 - start-up
+
+    with workers.borrow(reusable=project.back_end in _REUSABLE) as worker:
+        try:
+            builder = ProjectBuilder(source, str(workers.python), runner=worker)
+            _require_locked(project, builder.get_requires_for_build("wheel"))
+            return Path(builder.build("wheel", output)).name
+        except BuildException as error:
+            raise BuildError(project.name, f"{worker.output}\n{error}") from error
+
+
+def _copy(project: Project, target: Path) -> None:
+    for folder in {target / Path(file.path).parent for file in project.files}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for file in project.files:
+        copy = target / file.path
+        shutil.copyfile(project.root / file.path, copy)
+        copy.chmod(0o755 if file.executable else 0o644)
+        if sha256_file(copy) != file.digest:
+            raise XtaskError(
+                f"{project.root / file.path} changed while it was being built",
+                help="build again once nothing writes there",
+            )
+
+
+def _require_locked(project: Project, wanted: set[str]) -> None:
+    """Refuse requirements that a back end only names at build time: they are not in the lock."""
+    if extra := sorted(wanted - set(project.requires)):
+        raise BuildError(
+            project.name,
+            f"its back end asks for {', '.join(extra)}, which `[build-system] requires` in its "
+            "pyproject.toml does not name",
+        )
+
+
+def _environment(environment: BuildEnvironment, cache: Path) -> Path:
+    """Return the Python of an isolated environment with exactly the locked packages."""
+    key = hex_of(sha256_of([environment.document(), sys.version, sys.base_prefix]))
+    folder = cache / "build" / key
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        clean = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        run([uv(), "venv", "--quiet", "--python", sys.executable, str(folder)], env=clean)
+        listing = folder / "requirements.txt"
+        listing.write_text("".join(f"{pin(package)}\n" for package in environment.packages))
+        install = [uv(), "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
+        install += ["--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]
+        run([*install, "--requirement", str(listing)], env=clean)
+        (folder / "complete").touch()
+    return python

@@ -1,0 +1,198 @@
+"""The main story: from `modules.toml` to a recorded image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xtask.diagnostics import Problems
+from xtask.digest import hex_of
+from xtask.errors import XtaskError
+from xtask.files import locked, require_writable, write_folder, write_if_changed
+from xtask.image.interpreter import pack
+from xtask.image.layout import Layout
+from xtask.pipeline.compose import compose, current_lock, source_digests
+from xtask.records.lookup import recorded
+from xtask.resolve.lock import render_lock
+from xtask.resolve.plan import Base, Plan
+from xtask.resolve.select import require_host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xtask.image.interpreter import Interpreter
+    from xtask.image.product import ProductLayer
+    from xtask.package.sources import SourceFile
+    from xtask.pipeline.progress import Progress
+    from xtask.records.store import Records
+    from xtask.records.values import Build
+    from xtask.resolve.lock import Lock
+    from xtask.settings import Settings, Workspace
+
+GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A recorded build; `cached` when nothing was made, `cached_layers` which layers were not."""
+
+    build: Build
+    cached: bool
+    cached_layers: Mapping[str, bool] = field(default_factory=dict)
+
+
+def build(
+    settings: Settings, progress: Progress, *, locked_only: bool = False, reason: str = ""
+) -> Built:
+    """Make the image of what `modules.toml` says, or return the one that was made before.
+
+    Args:
+        settings: where, for whom, which records.
+        progress: who is told.
+        locked_only: refuse when `modules.lock` does not answer the manifests.
+        reason: why, for the records.
+
+    Raises:
+        InvalidError: manifests or imports are wrong.
+        StaleError: the lock does not match, and `locked_only`.
+        XtaskError: a module cannot be built, or an image cannot be made.
+    """
+    workspace = settings.workspace
+    with progress.stage("compose") as stage:
+        composed = compose(workspace)
+        problems = Problems()
+        require_host(composed.selection, problems)
+        problems.raise_if_any()
+        stage.detail = f"{len(composed.selection.modules)} modules"
+    require_writable(workspace.releases)
+    with locked(workspace.releases / ".build.lock"):
+        with progress.stage("lock") as stage:
+            selection, lock = current_lock(composed, locked=locked_only)
+            stage.cached = lock == composed.lock
+        with progress.stage("base") as stage:
+            layout = Layout(workspace.layout)
+            interpreter = pack(layout, workspace.cache)
+            stage.detail = f"Python {interpreter.version}"
+        with progress.stage("plan") as stage:
+            digests, files = source_digests(selection, lock)
+            base = Base(lock.base, interpreter.digest, interpreter.version, lock.machine_local)
+            plan = Plan(selection, lock, base, digests)
+            stage.detail = hex_of(plan.manifest_hash)[:16]
+        known = _succeeded(settings, plan.manifest_hash)
+        if known and _is_whole(known, layout, workspace):
+            _restore_outputs(known, lock, workspace)
+            return Built(known, cached=True)
+        return _make(settings, progress, plan, interpreter, files, known=known, reason=reason)
+
+
+def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
+    """Return the build of a manifest hash, asking an embedded database the short way."""
+    if settings.is_embedded:
+        return recorded(settings.workspace.records, manifest_hash)
+    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
+
+    with open_records(settings.database_url) as records:
+        found = records.live_build(manifest_hash)
+        return found if found and found.status == "succeeded" else None
+
+
+def _is_whole(build: Build, layout: Layout, workspace: Workspace) -> bool:
+    """Return whether everything that the build made is still there."""
+    if not (workspace.root / str(build.bundle) / "image.json").is_file():
+        return False
+    if not build.image_digest or not layout.has(build.image_digest):
+        return False
+    manifest = layout.read_json(build.image_digest)
+    return all(layout.has(blob["digest"]) for blob in (manifest["config"], *manifest["layers"]))
+
+
+def _restore_outputs(build: Build, lock: Lock, workspace: Workspace) -> None:
+    """Put the generated files of an earlier build back where they are committed."""
+    folder = workspace.root / str(build.bundle) / GENERATED
+    _write_outputs({path.name: path.read_bytes() for path in folder.iterdir()}, lock, workspace)
+
+
+def _write_outputs(generated: Mapping[str, bytes], lock: Lock, workspace: Workspace) -> None:
+    """Write what is committed beside the manifests, each file only when it changed."""
+    for name, data in generated.items():
+        write_if_changed(workspace.generated / name, data)
+    write_if_changed(workspace.lock, render_lock(lock).encode())
+
+
+def _make(  # noqa: PLR0913 - what the story has gathered so far
+    settings: Settings,
+    progress: Progress,
+    plan: Plan,
+    interpreter: Interpreter,
+    files: Mapping[str, tuple[SourceFile, ...]],
+    *,
+    known: Build | None,
+    reason: str,
+) -> Built:
+    """Record a build that runs, run its stages, and record how it ended."""
+    from xtask.pipeline.stages import recorded_modules  # noqa: PLC0415 - start-up
+    from xtask.records.store import open_records  # noqa: PLC0415
+
+    with open_records(settings.database_url) as records:
+        row = known or records.begin_build(
+            plan.manifest_hash,
+            profile=plan.selection.composition.profile,
+            modules=recorded_modules(plan, {}),
+            actor=settings.actor,
+            reason=reason,
+        )
+        try:
+            done, layers = _run(
+                settings.workspace, progress, plan, interpreter, files, records, row
+            )
+        except BaseException as error:
+            if not known:
+                records.fail_build(row.id, _summary(error))
+            raise
+    return Built(done, cached=False, cached_layers={n: part.cached for n, part in layers.items()})
+
+
+def _summary(error: BaseException) -> str:
+    return error.message if isinstance(error, XtaskError) else f"ended by {type(error).__name__}"
+
+
+def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
+    workspace: Workspace,
+    progress: Progress,
+    plan: Plan,
+    interpreter: Interpreter,
+    files: Mapping[str, tuple[SourceFile, ...]],
+    records: Records,
+    row: Build,
+) -> tuple[Build, dict[str, ProductLayer]]:
+    """Generate, package, layer, check, assemble, record: what has to be made is made here."""
+    from xtask.generate.tree import generate  # noqa: PLC0415 - start-up
+    from xtask.pipeline import stages  # noqa: PLC0415
+
+    with progress.stage("generate"):
+        generated = {file.name: file.data for file in generate(plan.selection)}
+    with progress.stage("package") as stage:
+        wheels = stages.package(plan, files, workspace)
+        stage.cached = all(wheel.cached for wheel in wheels.values())
+        stage.detail = f"{len(wheels)} wheels"
+    with progress.stage("layers") as stage:
+        layers = stages.layers(plan, wheels, generated, workspace)
+        stage.cached = all(layer.cached for layer in layers.values())
+    with progress.stage("check"):
+        stages.check(plan, layers, workspace)
+    with progress.stage("image") as stage:
+        image = stages.assemble_image(plan, interpreter, layers, workspace)
+        stage.detail = hex_of(image.digest)[:16]
+    with progress.stage("record"):
+        bundle = workspace.bundles / hex_of(plan.manifest_hash)
+        write_folder(bundle, stages.bundle(plan, generated, image))
+        _write_outputs(generated, plan.lock, workspace)
+        done = records.finish_build(
+            row.id,
+            image_digest=image.digest,
+            config_digest=image.config_digest,
+            image_ref=image.reference,
+            bundle=str(bundle.relative_to(workspace.root)),
+            modules=stages.recorded_modules(plan, layers),
+        )
+    return done, layers

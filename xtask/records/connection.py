@@ -1,0 +1,217 @@
+"""Reaching the database: one engine per process, explicit transactions, refusals as sentences.
+
+SQLite and PostgreSQL both lose updates as they come (a deferred BEGIN, READ COMMITTED). Here a
+writing transaction starts with BEGIN IMMEDIATE on SQLite, and locks the environment's row first
+on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, exc, inspect, make_url
+
+from xtask.errors import RefusedError, UsageError, XtaskError
+from xtask.files import require_writable
+from xtask.records import SCHEMA
+from xtask.records.migrations import migrate
+from xtask.records.values import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import URL, Connection, Engine
+
+# lock_not_available and deadlock_detected, PostgreSQL's documentation, appendix A.
+_LOCKED_STATES = ("55P03", "40P01")
+_PAUSE_MS = 10
+_URL_HELP = "write sqlite:///releases/records.sqlite3 or postgresql://user@host/database"
+
+
+class Database:
+    """An engine with the clock and the source of ids that its writers use."""
+
+    __slots__ = ("engine", "new_id", "now")
+
+    def __init__(
+        self, engine: Engine, *, now: Callable[[], datetime], new_id: Callable[[], UUID]
+    ) -> None:
+        self.engine = engine
+        self.now = now
+        self.new_id = new_id
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold one transaction that only reads, and blocks nobody."""
+        engine = self.engine.execution_options(read_only=True)
+        with _refusals(self.engine), engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold one transaction that happens whole or not at all.
+
+        Raises:
+            RefusedError: a constraint forbids it, or another process holds the lock for too long.
+            XtaskError: the database does not answer.
+        """
+        with _refusals(self.engine), self.engine.begin() as connection:
+            yield connection
+
+    def timestamp(self) -> str:
+        """Return the present moment as the records write it."""
+        return timestamp(self.now())
+
+
+def connect(url: str, *, patience: float, upgrade: bool | None = None) -> Engine:
+    """Return the engine of a records database that has this version's schema.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`.
+        patience: seconds to wait for a lock that another process holds.
+        upgrade: create or migrate the schema; by default only an embedded (SQLite) one.
+
+    Raises:
+        UsageError: another kind of URL, a driver that is not installed, a folder without access.
+        RefusedError: the database is newer than this version, or has to be migrated first.
+        XtaskError: the database does not answer.
+    """
+    engine = _engine(url)
+    embedded = engine.dialect.name == "sqlite"
+    setting = _sqlite_settings if embedded else _postgresql_settings
+    event.listen(engine, "connect", lambda connection, _: setting(connection, patience))
+    if embedded:
+        event.listen(engine, "begin", _begin)
+    try:
+        _require_schema(engine, upgrade=embedded if upgrade is None else upgrade)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+    except exc.ArgumentError as error:
+        raise UsageError("the records database has no valid URL", help=_URL_HELP) from error
+    if address.get_backend_name() == "sqlite":
+        if not address.database or address.database == ":memory:":
+            raise UsageError("records in memory would be lost", help=_URL_HELP)
+        require_writable(Path(address.database).parent)
+        return create_engine(address)
+    if address.get_backend_name() == "postgresql":
+        return _postgresql_engine(address.set(drivername="postgresql+psycopg"))
+    raise UsageError(f"records cannot live in {address.get_backend_name()}", help=_URL_HELP)
+
+
+def _postgresql_engine(address: URL) -> Engine:
+    try:
+        return create_engine(address)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "records in PostgreSQL need the psycopg driver",
+            help="pip install 'psycopg[binary]'",
+        ) from error
+
+
+def _sqlite_settings(connection: sqlite3.Connection, patience: float) -> None:
+    # The driver's implicit transactions begin too late; SQLAlchemy's begin event does it instead.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {round(patience * 1000)}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        # So that INSERT OR REPLACE fires the triggers that refuse a deletion.
+        "recursive_triggers = ON",
+        "trusted_schema = OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    _enter_wal(connection, round(patience * 1000) // _PAUSE_MS)
+
+
+def _enter_wal(connection: sqlite3.Connection, retries: int) -> None:
+    # The one statement that SQLite refuses at once, whatever the busy timeout, when another
+    # process opens a new database at the same moment.
+    for left in range(retries, -1, -1):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not (left and _is_locked(error)):
+                raise
+            time.sleep(_PAUSE_MS / 1000)
+        else:
+            return
+
+
+def _postgresql_settings(connection: Any, patience: float) -> None:  # noqa: ANN401 - the driver's own type
+    connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
+    connection.commit()
+
+
+def _begin(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _require_schema(engine: Engine, *, upgrade: bool) -> None:
+    with _refusals(engine):
+        found = _revision(engine)
+        if found is not None and found > SCHEMA:
+            raise RefusedError(
+                f"the records were written by a newer xtask (schema {found}, known: {SCHEMA})",
+                help="update xtask; an older one must not touch them",
+            )
+        if found == SCHEMA:
+            return
+        if not upgrade:
+            raise RefusedError(
+                f"the records have schema {found or 'none'}, this xtask needs {SCHEMA}",
+                help="run `xtask migrate`",
+            )
+        migrate(engine)
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.execution_options(read_only=True).begin() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+@contextlib.contextmanager
+def _refusals(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise RefusedError(
+            f"the records refuse it: {_message(error)}",
+            help="look at `xtask status`: another process may have been faster",
+        ) from error
+    except exc.DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        if _is_locked(error.orig):
+            raise RefusedError(
+                f"another process holds the records for too long ({where})",
+                help="wait for the build or release that is running, then try again",
+            ) from error
+        raise XtaskError(
+            f"the records do not answer: {_message(error)} ({where})",
+            help="check XTASK_DATABASE_URL, the disk and the server",
+        ) from error
+
+
+def _message(error: exc.DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
+
+
+def _is_locked(error: BaseException | None) -> bool:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    state = getattr(error, "sqlstate", "") or ""
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state in _LOCKED_STATES

@@ -1,0 +1,47 @@
+"""The one question of a build without changes, answered before SQLAlchemy could be imported.
+
+Only ever a shortcut: every doubt is None, and the caller asks the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+from xtask.records import SCHEMA
+from xtask.records.values import Build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SECONDS = 1.0
+_SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
+_BUILD_QUERY = "SELECT * FROM builds WHERE manifest_hash = ? AND status = 'succeeded'"
+
+
+def recorded(database_file: Path, manifest_hash: str) -> Build | None:
+    """Return the succeeded build of a manifest hash from an embedded database, opened read-only.
+
+    None also stands for: no such file, another schema, locked, damaged.
+    """
+    if not database_file.is_file():
+        return None
+    address = f"{database_file.absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_SECONDS)) as connection:
+            connection.row_factory = sqlite3.Row
+            return _find(connection, manifest_hash)
+    except (sqlite3.Error, ValueError, LookupError, TypeError):
+        return None
+
+
+def _find(connection: sqlite3.Connection, manifest_hash: str) -> Build | None:
+    if [tuple(row) for row in connection.execute(_SCHEMA_QUERY)] != [(SCHEMA,)]:
+        return None
+    row = connection.execute(_BUILD_QUERY, (manifest_hash,)).fetchone()
+    if row is None:
+        return None
+    decoded = {key: json.loads(row[key]) for key in ("modules", "modules_delta")}
+    return Build.from_row({**dict(row), **decoded})

@@ -1,0 +1,123 @@
+"""The state machine of builds and releases; pure: no clock, no database.
+
+    build    queued ─▶ running ─▶ succeeded | failed | cancelled        (queued ─▶ cancelled)
+
+    release  pending ─▶ deploying ─▶ verifying ─▶ active ─▶ superseded   by a promotion
+                │           │            │           └────▶ rolled_back  by a rollback
+                └───────────┴────────────┴─▶ failed
+                            └────────────┴─▶ recovery_required ─▶ failed | active
+
+The same pairs are rows and triggers in the database: what this file refuses with a sentence,
+the schema refuses to everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xtask.errors import RefusedError
+from xtask.records.values import ModulesDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xtask.records.values import BuildModule, BuildStatus, Release, ReleaseStatus
+
+BUILD_TRANSITIONS: frozenset[tuple[BuildStatus, BuildStatus]] = frozenset({
+    ("queued", "running"),
+    ("queued", "cancelled"),
+    ("running", "succeeded"),
+    ("running", "failed"),
+    ("running", "cancelled"),
+})  # fmt: skip
+RELEASE_TRANSITIONS: frozenset[tuple[ReleaseStatus, ReleaseStatus]] = frozenset({
+    ("pending", "deploying"),
+    ("pending", "failed"),
+    ("deploying", "verifying"),
+    ("deploying", "failed"),
+    ("deploying", "recovery_required"),
+    ("verifying", "active"),
+    ("verifying", "failed"),
+    ("verifying", "recovery_required"),
+    ("recovery_required", "failed"),
+    ("recovery_required", "active"),
+    ("active", "superseded"),
+    ("active", "rolled_back"),
+})  # fmt: skip
+
+FIRST_BUILD: tuple[BuildStatus, ...] = ("queued", "running")
+LIVE: tuple[BuildStatus, ...] = ("queued", "running", "succeeded")
+FINISHED: tuple[BuildStatus, ...] = ("succeeded", "failed", "cancelled")
+
+FIRST_RELEASE: tuple[ReleaseStatus, ...] = ("pending", "deploying")
+# A pending release waits for its approvals and holds nothing: only these own the environment.
+IN_FLIGHT: tuple[ReleaseStatus, ...] = ("deploying", "verifying", "recovery_required")
+ONCE_ACTIVE: tuple[ReleaseStatus, ...] = ("active", "superseded", "rolled_back")
+ENDED: tuple[ReleaseStatus, ...] = ("failed", "superseded", "rolled_back")
+
+
+def require_build_transition(build_id: str, before: BuildStatus, after: BuildStatus) -> None:
+    """Raise RefusedError unless a build may go from one status to the other."""
+    if (before, after) not in BUILD_TRANSITIONS:
+        raise RefusedError(f"build {build_id} is {before} and cannot become {after}")
+
+
+def require_release_transition(
+    release_id: str, before: ReleaseStatus, after: ReleaseStatus
+) -> None:
+    """Raise RefusedError unless a release may go from one status to the other."""
+    if (before, after) not in RELEASE_TRANSITIONS:
+        raise RefusedError(f"release {release_id} is {before} and cannot become {after}")
+
+
+def rollback_target(active: Release, find: Callable[[str], Release]) -> Release | None:
+    """Return the release that a rollback of `active` restores, or None when there is none.
+
+    The direct predecessor; when `active` is itself a rollback, the predecessor of what it
+    restored, so that a second rollback walks further back. Releases that never served or were
+    rolled back are passed over, and so is every image that this run of rollbacks has left.
+
+    Args:
+        active: what serves now.
+        find: gives any release of the same environment by its id.
+    """
+    left = _images_left(active, find)
+    release = _before(active, find)
+    while release and (release.status != "superseded" or release.image_digest in left):
+        release = _before(release, find)
+    return release
+
+
+def modules_delta(before: Iterable[BuildModule], after: Iterable[BuildModule]) -> ModulesDelta:
+    """Return what was added, removed and changed; new sources under an old version are a change."""
+    old = {module.id: module for module in before}
+    new = {module.id: module for module in after}
+    return ModulesDelta(
+        added={key: new[key].version for key in sorted(new.keys() - old.keys())},
+        removed={key: old[key].version for key in sorted(old.keys() - new.keys())},
+        changed={
+            key: (old[key].version, new[key].version)
+            for key in sorted(old.keys() & new.keys())
+            if _content(old[key]) != _content(new[key])
+        },
+    )
+
+
+def _before(release: Release, find: Callable[[str], Release]) -> Release | None:
+    """Return what came before `release`, or before what it restored when it is a rollback."""
+    while release.restores_release_id is not None:
+        release = find(release.restores_release_id)
+    return find(release.previous_release_id) if release.previous_release_id else None
+
+
+def _images_left(active: Release, find: Callable[[str], Release]) -> frozenset[str]:
+    """Return the active image and those that the latest run of rollbacks went away from."""
+    images = {active.image_digest}
+    while active.kind == "rollback" and active.previous_release_id is not None:
+        active = find(active.previous_release_id)
+        images.add(active.image_digest)
+    return frozenset(images)
+
+
+def _content(module: BuildModule) -> tuple[str, str]:
+    return module.version, module.source_digest

@@ -1,0 +1,79 @@
+"""Opening the records: the one door that the stories use."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+from uuid import UUID, uuid4
+
+from xtask.records.builds import Builds
+from xtask.records.connection import connect
+from xtask.records.environments import Environments
+from xtask.records.releases import Releases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+
+class Records(Builds, Environments, Releases):
+    """The builds, environments and releases of one installation.
+
+    A context manager that closes itself. Each method is one transaction and may be called from
+    any thread.
+    """
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Give the connections back; an embedded database becomes one file again."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_records(
+    url: str,
+    *,
+    now: Callable[[], datetime] = _utc_now,
+    new_id: Callable[[], UUID] = uuid4,
+    patience: float = 30.0,
+) -> Records:
+    """Return the records at a database URL; SQLite is created and upgraded on the way.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`.
+        now: the clock.
+        new_id: gives a UUID that was never given before.
+        patience: seconds to wait for a lock that another process holds.
+
+    Raises:
+        UsageError: another kind of URL, a driver that is not installed, a folder without access.
+        RefusedError: the database is newer than this version, or has to be migrated first.
+        XtaskError: the database does not answer.
+    """
+    return Records(connect(url, patience=patience), now=now, new_id=new_id)
+
+
+def migrate_records(url: str, *, patience: float = 30.0) -> None:
+    """Create the schema at a database URL or bring it to this version.
+
+    Raises:
+        UsageError: as `open_records`.
+        RefusedError: the database is newer than this version.
+        XtaskError: the database does not answer.
+    """
+    connect(url, patience=patience, upgrade=True).dispose()

@@ -1,0 +1,1 @@
+"""Making the world match a release, and observing it: one file per kind of target."""

@@ -1,0 +1,207 @@
+"""The containers that run releases, their network and their data on a Docker Engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from xtask.errors import RefusedError, TargetError
+from xtask.release import fronting, hardening, health, naming
+from xtask.release.engine import absence_allowed
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # type: ignore[import-untyped]
+    from docker.models.containers import Container  # type: ignore[import-untyped]
+
+    from xtask.release.deployment import Deployment
+
+_LOG_LINES: Final = 20
+_REPAIR: Final = "what served before still does; repair the module, build and promote again"
+
+
+class Slot(NamedTuple):
+    """Where a deployment's container goes: its name, its role, its data and its loopback port.
+
+    `data` is the volume at `/data`, `None` for one that ends with the container. `port` is `None`
+    for one that the engine chooses.
+    """
+
+    name: str
+    role: str
+    data: str | None = None
+    port: int | None = None
+
+
+def ensure_network(client: DockerClient, deployment: Deployment) -> None:
+    """Make the environment's own network unless it is there."""
+    app, environment = deployment.app, deployment.environment
+    wanted = naming.labels(app, environment)
+    if not client.networks.list(filters=naming.selecting(wanted)):
+        name = naming.prefix(app, environment)
+        client.networks.create(name, check_duplicate=True, labels=wanted)
+
+
+def ensure_release(client: DockerClient, deployment: Deployment, image: str) -> Container:
+    """Return the deployment's container: the one an interrupted run left, or a new one."""
+    found = find_release(client, deployment)
+    if found is None:
+        data = f"{naming.prefix(deployment.app, deployment.environment)}-data"
+        slot = Slot(naming.candidate(deployment), "release", data)
+        evict(client, deployment, slot)
+        found = create(client, deployment, image, slot)
+    return found
+
+
+def find_release(client: DockerClient, deployment: Deployment) -> Container | None:
+    """Return the container that runs exactly this deployment, in whatever state."""
+    found = named(client, naming.candidate(deployment))
+    wanted = naming.release_labels(deployment, "release")
+    return found if found is not None and wanted.items() <= found.labels.items() else None
+
+
+def evict(client: DockerClient, deployment: Deployment, slot: Slot) -> None:
+    """Remove what an earlier run left in a slot that is needed; the front must not point to it.
+
+    Raises:
+        RefusedError: it is not of this environment and role.
+    """
+    found = named(client, slot.name)
+    if found is None:
+        return
+    ours = naming.labels(deployment.app, deployment.environment, slot.role)
+    if not ours.items() <= found.labels.items():
+        raise RefusedError(
+            f"the name {found.name} belongs to a container that xtask did not make",
+            help=f"rename that container or remove it: `docker rm --force {found.name}`",
+        )
+    found.remove(force=True, v=True)
+
+
+def create(client: DockerClient, deployment: Deployment, image: str, slot: Slot) -> Container:
+    """Return a new container of the deployment in a free slot, not started.
+
+    Raises:
+        TargetError: the image does not say on which one port it listens.
+    """
+    app, environment = deployment.app, deployment.environment
+    if slot.data is not None:
+        client.volumes.create(slot.data, labels=naming.labels(app, environment, "data"))
+    network = naming.prefix(app, environment)
+    endpoint = client.api.create_endpoint_config(aliases=[naming.alias(deployment)])
+    return client.containers.create(
+        image,
+        name=slot.name,
+        labels=naming.release_labels(deployment, slot.role),
+        environment={
+            "XTASK_RELEASE_ID": deployment.release_id,
+            "XTASK_MANIFEST_HASH": deployment.manifest_hash,
+            "XTASK_IMAGE_DIGEST": deployment.image_digest,
+        },
+        network=network,
+        networking_config={network: endpoint},
+        ports={f"{_exposed_port(client, deployment, image)}/tcp": ("127.0.0.1", slot.port)},
+        volumes=[f"{slot.data}:/data" if slot.data else "/data"],
+        **hardening.CONFINED,
+        **hardening.RELEASE_LIMITS,
+    )
+
+
+def named(client: DockerClient, name: str) -> Container | None:
+    """Return the container of that name or id, `None` when there is none."""
+    with absence_allowed():
+        return client.containers.get(name)
+    return None
+
+
+def inner_port(container: Container) -> int:
+    """Return the port on which the release listens inside its container."""
+    return _port_number(next(iter(container.attrs["HostConfig"]["PortBindings"])))
+
+
+def published_port(container: Container) -> int | None:
+    """Return the loopback port that the engine chose, `None` while the container does not run."""
+    container.reload()
+    published = container.attrs["NetworkSettings"]["Ports"] or {}
+    bindings = [binding for found in published.values() for binding in found or ()]
+    return int(bindings[0]["HostPort"]) if bindings else None
+
+
+def start_healthy(
+    container: Container, deployment: Deployment, *, clock: health.Clock, within: float
+) -> int:
+    """Start the container; return its loopback port once it is ready and says who it should be.
+
+    Raises:
+        TargetError: it exited, is not ready `within` seconds, or is something else; with its log.
+    """
+    if container.status != "running":
+        container.start()
+    subject = f"release {deployment.release_id}"
+    try:
+        health.wait_until(
+            lambda: _unready(container, deployment.ready_path), within=within, clock=clock
+        )
+        port = published_port(container)
+        wrong = health.misidentified(port, deployment) if port else "it exited"
+    except TargetError as error:
+        raise with_log(subject, error, container) from error
+    if port is None or wrong is not None:
+        raise with_log(subject, TargetError(str(wrong)), container)
+    return port
+
+
+def keep_running(container: Container) -> None:
+    """Let the engine restart the container from now on; an exit before shows that it is broken."""
+    container.update(restart_policy=dict(hardening.RESTARTED))
+
+
+def dismantle(client: DockerClient, app: str, environment: str) -> None:
+    """Remove the environment's front, pointer and network, of which none needs to exist."""
+    running = fronting.find(client, app, environment)
+    if running is not None:
+        running.remove(force=True)
+    for network in client.networks.list(filters=naming.selecting(naming.labels(app, environment))):
+        network.remove()
+    with absence_allowed():
+        client.volumes.get(fronting.volume(app, environment)).remove()
+
+
+def with_log(
+    subject: str,
+    error: TargetError,
+    container: Container,
+    *,
+    help: str = _REPAIR,  # noqa: A002 - as in `XtaskError`
+) -> TargetError:
+    """Return the error about `subject` with the last lines that the container wrote."""
+    written = container.logs(tail=_LOG_LINES).decode(errors="replace").rstrip()
+    log = f"its log ends:\n{written}" if written else "it logged nothing"
+    return TargetError(f"{subject}: {error.message}; {log}", help=help)
+
+
+def _unready(container: Container, path: str) -> str | None:
+    """Return what is missing; the port is asked anew, since a restart changes it.
+
+    Raises:
+        TargetError: the container has ended, so waiting is no use.
+    """
+    port = published_port(container)
+    if container.status != "running":
+        state = container.attrs["State"]
+        killed = " (killed: out of memory)" if state["OOMKilled"] else ""
+        raise TargetError(f"exited with code {state['ExitCode']}{killed}")
+    return health.unready(port, path) if port else "no port yet"
+
+
+def _exposed_port(client: DockerClient, deployment: Deployment, image: str) -> int:
+    exposed = client.api.inspect_image(image)["Config"].get("ExposedPorts") or {}
+    if len(exposed) != 1:
+        raise TargetError(
+            f"{deployment.image_reference} exposes {len(exposed)} ports, one is needed",
+            help="build it again with `xtask build`: its images expose exactly one",
+        )
+    return _port_number(next(iter(exposed)))
+
+
+def _port_number(key: str) -> int:
+    """Return 8000 of the engine's `8000/tcp`."""
+    return int(key.partition("/")[0])

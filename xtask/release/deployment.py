@@ -1,0 +1,47 @@
+"""What a target is asked to run, and what it was seen running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+READY_PATH: Final = "/readyz"
+RELEASE_PATH: Final = "/api/_release"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One release of one environment, with everything that a target needs to run it.
+
+    `generation` grows with every release of the environment: a target that serves a higher one
+    refuses. `port` is the loopback port on which the environment answers for ever. `archive` gives
+    the `docker load` stream without the layers whose diff IDs it is given; `layers` are the image's
+    diff IDs in order, empty when unknown (then nothing is left out).
+    """
+
+    app: str
+    environment: str
+    release_id: str
+    generation: int
+    manifest_hash: str
+    image_digest: str
+    config_digest: str
+    image_reference: str
+    port: int
+    archive: Callable[[frozenset[str]], Iterator[bytes]]
+    layers: tuple[str, ...] = ()
+    ready_path: str = READY_PATH
+    release_path: str = RELEASE_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What answers on an environment's port; empty identities when it is not a release of ours."""
+
+    release_id: str
+    image_digest: str
+    healthy: bool
+    detail: str

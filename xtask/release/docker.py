@@ -1,0 +1,149 @@
+"""Target `docker`: blue/green on one Docker Engine, behind a front that never stops.
+
+The candidate runs beside the serving release, on a loopback port that the engine chooses, until it
+is healthy and says that it is this release. One rename then gives it the front's new connections.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from xtask.errors import TargetError
+from xtask.release import containers, fronting, health, naming
+from xtask.release.engine import absence_allowed, engine, ensure_image
+
+if TYPE_CHECKING:
+    from docker import DockerClient  # type: ignore[import-untyped]
+    from docker.models.containers import Container  # type: ignore[import-untyped]
+
+    from xtask.release.deployment import Deployment, Observed
+
+name: Final = "docker"
+
+_READY_SECONDS: Final = 60.0
+_SWITCH_SECONDS: Final = 15.0
+_DRAIN_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 20
+_FRONT_HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
+
+
+def apply(
+    deployment: Deployment,
+    /,
+    *,
+    clock: health.Clock = health.SYSTEM_CLOCK,
+    ready_within: float = _READY_SECONDS,
+) -> None:
+    """Run the deployment beside what serves; return when it is healthy and named right.
+
+    A container of the same release left by an interrupted run is adopted. A candidate that does not
+    become healthy is removed. The front is made here too: a taken port shows before anything moves.
+
+    Raises:
+        RefusedError: something newer serves.
+        TargetError: the engine refuses, or the candidate exits, stays unready, is another release.
+        UntrustedError: the engine made another image from the archive.
+    """
+    image = ensure_image(deployment)
+    with engine(f"running {deployment.release_id}") as client:
+        serving = fronting.pointer(client, deployment.app, deployment.environment)
+        fronting.refuse_past(serving, deployment)
+        containers.ensure_network(client, deployment)
+        fronting.ensure(client, deployment, image)
+        candidate = containers.ensure_release(client, deployment, image)
+        try:
+            containers.start_healthy(candidate, deployment, clock=clock, within=ready_within)
+        except Exception:
+            if serving is None or serving.release_id != deployment.release_id:
+                candidate.remove(force=True, v=True)
+            raise
+        containers.keep_running(candidate)
+
+
+def switch(
+    deployment: Deployment,
+    /,
+    *,
+    undoing: Deployment | None = None,
+    clock: health.Clock = health.SYSTEM_CLOCK,
+) -> None:
+    """Send traffic to the deployment; return when its environment's port answers with it.
+
+    A release that serves, or was about to, is undone with its predecessor as the deployment and
+    itself as `undoing`. From then on the front refuses to be switched to it.
+
+    Raises:
+        RefusedError: something newer serves.
+        TargetError: the deployment was not applied, or the port does not answer with it.
+    """
+    with engine(f"switching to {deployment.release_id}") as client:
+        candidate = _applied(client, deployment)
+        running = fronting.ensure(client, deployment, candidate.attrs["Image"])
+        port = containers.inner_port(candidate)
+        fronting.point(running, deployment, port=port, undoing=undoing)
+        try:
+            health.wait_until(
+                lambda: health.misidentified(deployment.port, deployment),
+                within=_SWITCH_SECONDS,
+                clock=clock,
+            )
+        except TargetError as error:
+            subject = f"the front on port {deployment.port}"
+            raise containers.with_log(subject, error, running, help=_FRONT_HELP) from error
+
+
+def observe(app: str, _environment: str, port: int, /) -> Observed | None:
+    """Return what answers on the environment's port; the engine is not asked what it believes."""
+    return health.observe(app, port)
+
+
+def remove(
+    app: str,
+    environment: str,
+    /,
+    keep: frozenset[str],
+    *,
+    clock: health.Clock = health.SYSTEM_CLOCK,
+) -> None:
+    """Stop and remove the environment's releases other than `keep`.
+
+    With an empty `keep` the environment ends: front, network and pointer go too, its data stays.
+
+    Raises:
+        TargetError: traffic still goes to a release that would be removed; nothing was stopped.
+    """
+    with engine(f"cleaning {environment} of {app}") as client:
+        serving = fronting.pointer(client, app, environment)
+        if keep and serving is not None and serving.release_id not in keep:
+            raise TargetError(
+                f"traffic of {app} in {environment} still goes to {serving.release_id}",
+                help="run `xtask resume` to finish or undo the interrupted release",
+            )
+        _stop_others(client, app, environment, keep=keep, clock=clock)
+        if not keep:
+            containers.dismantle(client, app, environment)
+
+
+def _applied(client: DockerClient, deployment: Deployment) -> Container:
+    found = containers.find_release(client, deployment)
+    if found is None or found.status != "running":
+        raise TargetError(
+            f"{deployment.release_id} does not run in {deployment.environment}",
+            help="promote it again: the candidate was removed or has stopped",
+        )
+    return found
+
+
+def _stop_others(
+    client: DockerClient, app: str, environment: str, *, keep: frozenset[str], clock: health.Clock
+) -> None:
+    """Give requests that the front has just handed over time to arrive, then stop and remove."""
+    wanted = naming.selecting(naming.labels(app, environment, "release"))
+    found = client.containers.list(all=True, filters=wanted)
+    others = [each for each in found if each.labels.get(naming.RELEASE) not in keep]
+    if any(each.status == "running" for each in others):
+        clock.sleep(_DRAIN_SECONDS)
+    for each in sorted(others, key=lambda container: str(container.name)):
+        with absence_allowed():
+            each.stop(timeout=_STOP_SECONDS)
+            each.remove(force=True, v=True)

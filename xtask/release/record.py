@@ -1,0 +1,32 @@
+"""Target `record`: nothing runs here; the records alone say which release is active.
+
+For a product that something else deploys from the records: a pulling deployer, an air-gapped site.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from xtask.release.deployment import Deployment, Observed
+
+name: Final = "record"
+
+
+def apply(_deployment: Deployment, /) -> None:
+    """Run nothing."""
+
+
+def switch(_deployment: Deployment, /, *, undoing: Deployment | None = None) -> None:
+    """Send no traffic, `undoing` or not: the pointer is the record itself."""
+    del undoing
+
+
+def observe(_app: str, _environment: str, _port: int, /) -> Observed | None:
+    """Return `None`: nothing of ours answers, so nothing can disagree with the records."""
+    return None
+
+
+def remove(_app: str, _environment: str, /, keep: frozenset[str]) -> None:
+    """Remove nothing, whatever `keep` says."""
+    del keep

@@ -1,0 +1,1 @@
+"""Choosing, ordering and explaining: from what was read to the one plan."""

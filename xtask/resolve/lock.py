@@ -1,0 +1,233 @@
+"""`modules.lock`: what was chosen, so that every later build chooses the same.
+
+It holds choices, not content: a module in this repository is locked by the commit it is in, so
+its source digest is in the plan and not here. What comes from outside is locked by its hashes.
+There is one block for each thing and no hash over the whole, so that two branches merge.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xtask.manifest.composition import GitSource, IndexSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from xtask.manifest.composition import Composition, Entry
+    from xtask.manifest.module import Module
+
+SCHEMA = 1
+# Third-party requirements are resolved for every Python from this one on.
+PYTHON = "3.11"
+
+
+class Package(NamedTuple):
+    """One third-party distribution: version, hashes of its wheels, marker (PEP 508), who asked."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+    marker: str
+    required_by: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return what decides which bytes are installed."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "hashes": list(self.hashes),
+            "marker": self.marker,
+        }
+
+
+class BuildEnvironment(NamedTuple):
+    """What wheels of modules with the same build requirements are built with."""
+
+    requires: tuple[str, ...]
+    packages: tuple[Package, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return what decides which back end runs."""
+        return {
+            "requires": list(self.requires),
+            "packages": [package.document() for package in self.packages],
+        }
+
+
+class LockedModule(NamedTuple):
+    """One module as it was chosen."""
+
+    name: str
+    version: str
+    source: str
+    requires: tuple[str, ...]
+    dependencies: tuple[str, ...]
+    build_requires: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The whole file."""
+
+    base: str
+    machine_local: bool
+    modules: tuple[LockedModule, ...]
+    packages: tuple[Package, ...]
+    builds: tuple[BuildEnvironment, ...]
+
+    def package(self, name: str) -> Package | None:
+        """Return the locked distribution of a normalised name."""
+        return next((package for package in self.packages if package.name == name), None)
+
+
+def locked_modules(
+    composition: Composition, modules: Iterable[Module], needs: Mapping[str, tuple[str, ...]]
+) -> tuple[LockedModule, ...]:
+    """Return the modules as a lock names them, by name."""
+    return tuple(
+        sorted(
+            LockedModule(
+                name=module.name,
+                version=module.version or "",
+                source=_source(composition.entries[module.name]),
+                requires=needs[module.name],
+                dependencies=dependencies(composition.entries[module.name], module),
+                build_requires=module.build_requires,
+            )
+            for module in modules
+        )
+    )
+
+
+def dependencies(entry: Entry, module: Module) -> tuple[str, ...]:
+    """Return what a module needs from the package index, its own wheel included."""
+    own = [dependency.text for dependency in module.dependencies]
+    if isinstance(entry.source, IndexSource):
+        own.append(entry.source.package + entry.source.version)
+    return tuple(sorted(own))
+
+
+def normalised(name: str) -> str:
+    """Return a Python project's name as the package index compares them (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _source(entry: Entry) -> str:
+    source = entry.source
+    if isinstance(source, GitSource):
+        return f"git {source.url} {source.rev} {source.path}"
+    if isinstance(source, IndexSource):
+        return f"index {source.package}"
+    return f"path {source.path}"
+
+
+def difference(old: Lock | None, new: Lock) -> str:
+    """Return how two locks differ as a unified diff of their texts, empty when they do not."""
+    import difflib  # noqa: PLC0415 - only stale locks need it
+
+    before = render_lock(old) if old else ""
+    return "\n".join(
+        difflib.unified_diff(
+            before.splitlines(),
+            render_lock(new).splitlines(),
+            "modules.lock",
+            "modules.lock (what the manifests ask for)",
+            lineterm="",
+            n=2,
+        )
+    )
+
+
+def render_lock(lock: Lock) -> str:
+    """Return the text of a lock: the same lock gives the same text."""
+    return "\n".join(_lines(lock)) + "\n"
+
+
+def _lines(lock: Lock) -> Iterator[str]:
+    yield "# Written by `xtask lock`. Commit it; do not edit it."
+    yield f"schema = {SCHEMA}"
+    yield f'python = ">={PYTHON}"'
+    yield ""
+    yield "[base]"
+    yield f"name = {_text(lock.base)}"
+    yield f"machine_local = {json.dumps(lock.machine_local)}"
+    for module in lock.modules:
+        yield from ("", "[[module]]")
+        for key in ("name", "version", "source"):
+            yield f"{key} = {_text(getattr(module, key))}"
+        for key in ("requires", "dependencies", "build_requires"):
+            yield f"{key} = {_texts(getattr(module, key))}"
+    for package in lock.packages:
+        yield from ("", "[[package]]", *_package(package))
+    for environment in lock.builds:
+        yield from ("", "[[build]]", f"requires = {_texts(environment.requires)}")
+        for package in environment.packages:
+            yield from ("", "[[build.package]]", *_package(package))
+
+
+def _package(package: Package) -> Iterator[str]:
+    yield f"name = {_text(package.name)}"
+    yield f"version = {_text(package.version)}"
+    if package.marker:
+        yield f"marker = {_text(package.marker)}"
+    yield f"required_by = {_texts(package.required_by)}"
+    yield "hashes = ["
+    yield from (f"    {_text(digest)}," for digest in package.hashes)
+    yield "]"
+
+
+def _text(value: str) -> str:
+    """Return a TOML basic string; JSON's escapes are a subset of TOML's but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _texts(values: tuple[str, ...]) -> str:
+    return "[" + ", ".join(map(_text, values)) + "]"
+
+
+def parse_lock(values: Mapping[str, Any]) -> Lock:
+    """Return the lock that a TOML document describes.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not a lock of this schema.
+    """
+    if values["schema"] != SCHEMA:
+        raise ValueError(f"schema {values['schema']!r} is not known to this version of xtask")
+    return Lock(
+        base=str(values["base"]["name"]),
+        machine_local=bool(values["base"]["machine_local"]),
+        modules=tuple(_parse_module(block) for block in values.get("module", ())),
+        packages=tuple(_parse_package(block) for block in values.get("package", ())),
+        builds=tuple(
+            BuildEnvironment(
+                tuple(block["requires"]),
+                tuple(_parse_package(package) for package in block.get("package", ())),
+            )
+            for block in values.get("build", ())
+        ),
+    )
+
+
+def _parse_module(block: Mapping[str, Any]) -> LockedModule:
+    return LockedModule(
+        name=str(block["name"]),
+        version=str(block["version"]),
+        source=str(block["source"]),
+        requires=tuple(block["requires"]),
+        dependencies=tuple(block["dependencies"]),
+        build_requires=tuple(block["build_requires"]),
+    )
+
+
+def _parse_package(block: Mapping[str, Any]) -> Package:
+    return Package(
+        name=str(block["name"]),
+        version=str(block["version"]),
+        hashes=tuple(block["hashes"]),
+        marker=str(block.get("marker", "")),
+        required_by=tuple(block["required_by"]),
+    )

@@ -1,0 +1,98 @@
+"""What the environment and the command line say about this run, read once, then frozen."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder with `modules.toml`, and where everything in it lies."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The composition."""
+        return self.root / "modules.toml"
+
+    @property
+    def lock(self) -> Path:
+        """What was chosen, committed beside the composition."""
+        return self.root / "modules.lock"
+
+    @property
+    def generated(self) -> Path:
+        """The static registry and route map, committed."""
+        return self.root / "generated"
+
+    @property
+    def releases(self) -> Path:
+        """Everything that a build makes and the records, not committed."""
+        return self.root / "releases"
+
+    @property
+    def layout(self) -> Path:
+        """The OCI image layout."""
+        return self.releases / "oci"
+
+    @property
+    def bundles(self) -> Path:
+        """One folder per manifest hash."""
+        return self.releases / "bundles"
+
+    @property
+    def cache(self) -> Path:
+        """What can be thrown away."""
+        return self.releases / "cache"
+
+    @property
+    def records(self) -> Path:
+        """The embedded records database."""
+        return self.releases / "records.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run: where, on whose behalf, with which records database."""
+
+    workspace: Workspace
+    database_url: str
+    actor: str
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the records are the SQLite file of this workspace."""
+        return self.database_url == _embedded(self.workspace)
+
+
+def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings for the workspace `root`.
+
+    `XTASK_DATABASE_URL` names the records database (default: SQLite in `releases/`),
+    `XTASK_ACTOR` who is acting (default: the login name).
+    """
+    workspace = Workspace(Path(os.path.abspath(root)))  # noqa: PTH100 - keep links as the user wrote them
+    return Settings(
+        workspace=workspace,
+        database_url=environ.get("XTASK_DATABASE_URL") or _embedded(workspace),
+        actor=environ.get("XTASK_ACTOR") or _login_name(),
+    )
+
+
+def _embedded(workspace: Workspace) -> str:
+    return f"sqlite:///{workspace.records}"
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
