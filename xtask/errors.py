@@ -13,10 +13,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from xtask.diagnostics import Diagnostic
+from typing import Any
 
 
 class XtaskError(Exception):
@@ -37,11 +34,11 @@ class UsageError(XtaskError):
 
 
 class InvalidError(XtaskError):
-    """Manifests or composition are wrong; `problems` holds every diagnostic found."""
+    """Manifests or composition are wrong; `problems` holds a Diagnostic for each."""
 
     exit_code = 3
 
-    def __init__(self, problems: tuple[Diagnostic, ...]) -> None:
+    def __init__(self, problems: tuple[Any, ...]) -> None:
         count = len(problems)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} found")
         self.problems = problems

@@ -24,7 +24,7 @@ def build(context: Context, *, locked: bool, load: bool, reason: str) -> None:
     if load:
         from xtask.pipeline.release import load_image  # noqa: PLC0415 - start-up
 
-        load_image(context.settings, built.build, progress)
+        load_image(context.settings, progress, built.build)
     context.output.result(_document(built, progress.stages), _summary(built))
 
 
@@ -119,7 +119,7 @@ def run(context: Context, *, port: int) -> None:
 
     progress = context.output.progress()
     built = story(context.settings, progress)
-    running = try_image(context.settings, built.build, progress, port=port)
+    running = try_image(context.settings, progress, built.build, port=port)
     context.output.result(
         {
             "url": running.url,

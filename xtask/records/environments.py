@@ -29,6 +29,13 @@ class Environments(Database):
         with self.writing() as connection:
             connection.execute(_upsert, {"name": name, "rank": rank})
 
+    def environment_names(self) -> tuple[str, ...]:
+        """Return the names of all environments by rank, then by name."""
+        columns = tables.environments.c
+        query = select(columns.name).order_by(columns.rank, columns.name)
+        with self.reading() as connection:
+            return tuple(connection.execute(query).scalars())
+
 
 def require_environment(connection: Connection, name: str, *, lock: bool = False) -> None:
     """Raise RefusedError unless the environment exists; with `lock`, hold it until the commit.

@@ -29,11 +29,13 @@ class Releases(Database):
 
     __slots__ = ()
 
-    def begin_release(
+    def begin_release(  # noqa: PLR0913 - what a release consists of
         self,
         environment: str,
         build_id: str,
         *,
+        target: str,
+        port: int,
         actor: str,
         reason: str,
         restores: str | None = None,
@@ -43,6 +45,8 @@ class Releases(Database):
         Args:
             environment: where; its active release becomes the predecessor, read under the lock.
             build_id: the whole id of a build that succeeded.
+            target: what runs it there.
+            port: the port on which it answers there.
             actor: who wants it.
             reason: why, in words.
             restores: for a rollback, the release that `rollback_plan` named.
@@ -63,6 +67,8 @@ class Releases(Database):
             row = self._identity(connection, environment, build, active) | {
                 "kind": "promote" if restores is None else "rollback",
                 "restores_release_id": restores,
+                "target": target,
+                "port": port,
                 "actor": actor,
                 "updated_by": actor,
                 "reason": reason.strip(),
@@ -112,6 +118,17 @@ class Releases(Database):
         """Return what the environment serves."""
         with self.reading() as connection:
             return _active(connection, environment)
+
+    def has_served(self, environment: str, build_id: str) -> bool:
+        """Return whether a release of the build was ever active in the environment."""
+        columns = tables.releases.c
+        query = select(columns.id).where(
+            columns.environment == environment,
+            columns.build_id == build_id,
+            columns.activated_at.is_not(None),
+        )
+        with self.reading() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def in_flight(self, environment: str) -> Release | None:
         """Return the release that holds the environment, perhaps left by a dead process."""

@@ -117,6 +117,9 @@ releases = Table(
     Column("build_id", Text, nullable=False),
     Column("manifest_hash", Text, nullable=False),
     Column("image_digest", Text, nullable=False),
+    # Where it serves, so that leaving it needs no file that may have changed since.
+    Column("target", Text, nullable=False),
+    Column("port", Integer, nullable=False),
     Column("previous_release_id", Text),
     Column("restores_release_id", Text),
     Column("actor", Text, nullable=False),

@@ -40,7 +40,7 @@ def _forbidden(pairs: Iterable[tuple[str, str]]) -> str:
 
 _BUILD_IDENTITY = "id, profile, manifest_hash, modules_delta, requested_by, reason, created_at"
 _RELEASE_IDENTITY = (
-    "id, environment, generation, kind, build_id, manifest_hash, image_digest,"
+    "id, environment, generation, kind, build_id, manifest_hash, image_digest, target, port,"
     " previous_release_id, restores_release_id, actor, reason, modules_delta, created_at"
 )
 REFUSALS = (

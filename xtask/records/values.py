@@ -93,6 +93,8 @@ class Release:
     build_id: str
     manifest_hash: str
     image_digest: str
+    target: str
+    port: int
     previous_release_id: str | None
     restores_release_id: str | None
     actor: str

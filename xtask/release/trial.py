@@ -32,7 +32,7 @@ def run(
     `deployment.port` is the loopback port, 0 for one that the engine chooses.
 
     Raises:
-        TargetError: the engine refuses, or the image does not become ready; nothing stays behind.
+        TargetError: the engine refuses, or the image does not become ready; no container stays.
         UntrustedError: the engine made another image from the archive.
     """
     image = ensure_image(deployment)
@@ -59,6 +59,6 @@ def stop(container_id: str) -> None:
         found.stop(timeout=_STOP_SECONDS)
         found.remove(force=True, v=True)
         wanted = {key: found.labels[key] for key in (naming.APP, naming.ENVIRONMENT)}
-        for network in client.networks.list(filters=naming.selecting(wanted), greedy=True):
-            if not network.attrs["Containers"]:
+        if not client.containers.list(all=True, filters=naming.selecting(wanted)):
+            for network in client.networks.list(filters=naming.selecting(wanted)):
                 network.remove()

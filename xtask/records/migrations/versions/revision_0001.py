@@ -84,6 +84,8 @@ def _create_releases() -> None:
         sa.Column("build_id", sa.Text, nullable=False),
         sa.Column("manifest_hash", sa.Text, nullable=False),
         sa.Column("image_digest", sa.Text, nullable=False),
+        sa.Column("target", sa.Text, nullable=False),
+        sa.Column("port", sa.Integer, nullable=False),
         sa.Column("previous_release_id", sa.Text),
         sa.Column("restores_release_id", sa.Text),
         sa.Column("actor", sa.Text, nullable=False),

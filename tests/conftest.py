@@ -1,0 +1,82 @@
+"""Real parts for tests that need them, and the mark that says so.
+
+`@pytest.mark.requires("docker")` skips where the part is absent and says why. A part that the
+environment variable `XTASK_REQUIRE` names (`docker,postgresql`) must be there: its absence fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+def _no_docker() -> str | None:
+    if not os.environ.get("DOCKER_HOST"):
+        return "DOCKER_HOST does not name an engine for tests"
+    try:
+        import docker
+
+        client = docker.from_env(timeout=5)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is the reason
+        return f"no Docker Engine answers at {os.environ['DOCKER_HOST']}: {error}"
+    client.close()
+    return None
+
+
+def _no_variable(name: str) -> str | None:
+    return None if os.environ.get(name) else f"{name} does not name a service for tests"
+
+
+def _no_program(name: str) -> str | None:
+    return None if shutil.which(name) else f"{name} is not installed"
+
+
+_ABSENCES: Mapping[str, Callable[[], str | None]] = {
+    "docker": _no_docker,
+    "postgresql": lambda: _no_variable("XTASK_TEST_POSTGRESQL"),
+    "registry": lambda: _no_variable("XTASK_TEST_REGISTRY"),
+    "skopeo": lambda: _no_program("skopeo"),
+    "chromium": lambda: _no_program("chromium"),
+}
+
+
+@functools.cache
+def _absence(part: str) -> str | None:
+    if part not in _ABSENCES:
+        return f"there is no part {part!r}, only {', '.join(sorted(_ABSENCES))}"
+    return _ABSENCES[part]()
+
+
+def _needed(item: pytest.Item) -> list[str]:
+    return sorted({part for mark in item.iter_markers("requires") for part in mark.args})
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose parts are absent, or fail it when they were promised or do not exist."""
+    promised = {part.strip() for part in os.environ.get("XTASK_REQUIRE", "").split(",")}
+    for part in _needed(item):
+        reason = _absence(part)
+        if reason is None:
+            continue
+        if part in promised or part not in _ABSENCES:
+            pytest.fail(f"requires {part}: {reason}", pytrace=False)
+        pytest.skip(f"requires {part}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Any]:
+    """A client of the Docker Engine that DOCKER_HOST names; never the user's own."""
+    if (reason := _absence("docker")) is not None:
+        pytest.skip(reason)
+    import docker
+
+    client = docker.from_env(timeout=60)
+    yield client
+    client.close()

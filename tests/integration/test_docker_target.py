@@ -1,0 +1,237 @@
+"""Releases on a real Docker Engine: what promote, roll back and a bad day do at the target."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from xtask.errors import RefusedError, TargetError, UntrustedError
+from xtask.release import containers, docker, fronting
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable, Iterator
+
+    from tests.integration.conftest import Shop, Watch
+
+pytestmark = pytest.mark.requires("docker")
+
+
+def test_no_request_fails_while_releases_change_and_change_back(
+    engine: Any,
+    shop: Shop,
+    watching: Callable[[int], contextlib.AbstractContextManager[Watch]],
+) -> None:
+    shop.serve(shop.deployment("a", 1))
+    with watching(shop.port) as seen:
+        for version, generation in (("b", 2), ("a", 3)):
+            deployment = shop.deployment(version, generation)
+            shop.serve(deployment)
+            docker.remove(shop.app, "prod", keep=frozenset({deployment.release_id}))
+    assert seen.failures == []
+    assert {200} == set(seen.answers)
+    assert len(seen.answers) > 100
+    assert shop.serving() == "rel_a_3"
+    assert len(shop.containers(engine, "release")) == 1
+    print(f"{len(seen.answers)} requests, {len(seen.failures)} failures")
+
+
+def test_open_request_ends_on_the_release_where_it_began(shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    connection = http.client.HTTPConnection("127.0.0.1", shop.port, timeout=10)
+    connection.request("GET", "/slow")
+    following = shop.deployment("b", 2)
+    shop.serve(following)
+    docker.remove(shop.app, "prod", keep=frozenset({following.release_id}))
+    assert b"rel_a_1" in connection.getresponse().read()
+    connection.close()
+
+
+def test_applied_release_gets_no_traffic_before_the_switch(shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    docker.apply(shop.deployment("b", 2))
+    assert shop.serving() == "rel_a_1"
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("exits", "exited with code 1"),
+        ("unready", "/readyz: HTTP 503"),
+        ("lies", "found release rel_other"),
+    ],
+)
+def test_unhealthy_candidate_never_serves_and_leaves_its_log(
+    engine: Any, shop: Shop, mode: str, said: str
+) -> None:
+    shop.serve(shop.deployment("a", 1))
+    with pytest.raises(TargetError) as caught:
+        docker.apply(shop.deployment("b", 2, mode), ready_within=2)
+    assert said in caught.value.message
+    assert f"starting {mode}" in caught.value.message
+    assert shop.serving() == "rel_a_1"
+    assert [each.labels["xtask.release"] for each in shop.containers(engine, "release")] == [
+        "rel_a_1"
+    ]
+    with pytest.raises(TargetError, match="does not run"):
+        docker.switch(shop.deployment("b", 2, mode))
+
+
+def test_taken_port_is_found_before_any_candidate_runs(engine: Any, shop: Shop) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", shop.port))
+        taken.listen()
+        with pytest.raises(TargetError) as caught:
+            docker.apply(shop.deployment("a", 1))
+    assert "another" in str(caught.value.help)
+    assert shop.containers(engine, "release") == []
+    assert shop.containers(engine, "front") == []
+
+
+def test_refuses_an_archive_with_another_image(shop: Shop) -> None:
+    other = shop.deployment("b", 1)
+    claimed = replace(shop.deployment("a", 1), archive=other.archive)
+    with pytest.raises(UntrustedError, match=other.config_digest):
+        docker.apply(claimed)
+
+
+def test_second_image_is_loaded_without_the_layers_that_the_engine_holds(shop: Shop) -> None:
+    docker.apply(shop.deployment("a", 1))
+    asked: list[frozenset[str]] = []
+    following = shop.deployment("b", 2)
+
+    def archive(known: frozenset[str]) -> Iterator[bytes]:
+        asked.append(known)
+        return following.archive(known)
+
+    docker.apply(replace(following, archive=archive))
+    assert [frozenset({shop.interpreter.layer.diff_id})] == asked
+
+
+def test_everything_is_sent_when_the_engine_refuses_the_delta(shop: Shop) -> None:
+    docker.apply(shop.deployment("a", 1))
+    following = shop.deployment("b", 2)
+    asked: list[frozenset[str]] = []
+
+    def archive(known: frozenset[str]) -> Iterator[bytes]:
+        asked.append(known)
+        return following.archive(frozenset(following.layers) if known else known)
+
+    docker.apply(replace(following, archive=archive))
+    assert [bool(known) for known in asked] == [True, False]
+
+
+@pytest.mark.parametrize("action", ["restart", "kill", "remove"])
+def test_front_points_where_it_did_after_its_end(engine: Any, shop: Shop, action: str) -> None:
+    first, second = shop.deployment("a", 1), shop.deployment("b", 2)
+    shop.serve(first)
+    shop.serve(second)
+    (front,) = shop.containers(engine, "front")
+    if action == "restart":
+        front.restart(timeout=1)
+    elif action == "kill":
+        front.kill()
+    else:
+        front.remove(force=True)
+    docker.switch(second)
+    assert shop.serving() == "rel_b_2"
+
+
+def test_older_generation_is_refused_by_the_target_itself(engine: Any, shop: Shop) -> None:
+    late, newer = shop.deployment("a", 1), shop.deployment("b", 2)
+    docker.apply(late)
+    shop.serve(newer)
+    with pytest.raises(RefusedError, match="generation 2"):
+        docker.apply(late)
+    with pytest.raises(RefusedError):
+        docker.switch(late)
+    (front,) = shop.containers(engine, "front")
+    with pytest.raises(RefusedError) as caught:
+        fronting.point(front, late, port=8000, undoing=None)
+    assert f"docker rm --force {front.name}" in str(caught.value.help)
+    assert shop.serving() == "rel_b_2"
+
+
+def test_undone_release_gives_traffic_back_and_cannot_take_it_again(shop: Shop) -> None:
+    first, second, third = (shop.deployment(v, g) for v, g in (("a", 1), ("b", 2), ("c", 3)))
+    shop.serve(first)
+    shop.serve(second)
+    for _ in range(2):
+        docker.switch(first, undoing=second)
+        assert shop.serving() == "rel_a_1"
+    with pytest.raises(RefusedError):
+        docker.switch(second)
+    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    docker.apply(first)
+    shop.serve(third)
+    assert shop.serving() == "rel_c_3"
+
+
+def test_candidate_that_cannot_start_leaves_nothing(engine: Any, shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    with pytest.raises(TargetError, match="no-such-program"):
+        docker.apply(shop.deployment("b", 2, program="/no-such-program"))
+    assert len(shop.containers(engine, "release")) == 1
+
+
+def test_other_release_of_the_serving_generation_is_refused(shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    with pytest.raises(RefusedError, match="rel_a_1"):
+        docker.apply(shop.deployment("b", 1))
+
+
+@pytest.mark.parametrize("left", ["created", "running", "exited"])
+def test_container_left_by_a_crash_is_adopted(engine: Any, shop: Shop, left: str) -> None:
+    shop.serve(shop.deployment("a", 1))
+    deployment = shop.deployment("b", 2)
+    docker.apply(deployment)
+    (before,) = (c for c in shop.containers(engine, "release") if c.name.endswith("-2"))
+    if left == "created":
+        before.remove(force=True)
+        slot = containers.Slot(before.name, "release", f"xt-{shop.app}-prod-data")
+        before = containers.create(engine, deployment, before.attrs["Image"], slot)
+    elif left == "exited":
+        before.stop(timeout=5)
+    shop.serve(deployment)
+    (after,) = (c for c in shop.containers(engine, "release") if c.name.endswith("-2"))
+    assert before.id == after.id
+    assert shop.serving() == "rel_b_2"
+
+
+def test_leftover_of_another_release_under_the_same_name_is_replaced(shop: Shop) -> None:
+    docker.apply(shop.deployment("a", 1))
+    shop.serve(shop.deployment("b", 1))
+    assert shop.serving() == "rel_b_1"
+
+
+def test_steps_can_be_repeated(engine: Any, shop: Shop) -> None:
+    deployment = shop.deployment("a", 1)
+    for _ in range(2):
+        shop.serve(deployment)
+        docker.remove(shop.app, "prod", keep=frozenset({deployment.release_id}))
+    assert shop.serving() == "rel_a_1"
+    assert len(shop.containers(engine, "release")) == 1
+
+
+def test_release_with_traffic_is_not_removed(shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    shop.serve(shop.deployment("b", 2))
+    with pytest.raises(TargetError, match="still goes to rel_b_2"):
+        docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    assert shop.serving() == "rel_b_2"
+
+
+def test_keeping_nothing_ends_the_environment_but_not_its_data(engine: Any, shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    docker.remove(shop.app, "prod", keep=frozenset())
+    left = {"label": f"xtask.app={shop.app}"}
+    assert engine.containers.list(all=True, filters=left) == []
+    assert engine.networks.list(filters=left) == []
+    assert [f"xt-{shop.app}-prod-data"] == [
+        volume.name for volume in engine.volumes.list(filters=left)
+    ]
+    assert shop.serving() is None

@@ -1,0 +1,141 @@
+"""Records on both databases, with a clock and ids that repeat from run to run."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+from xtask.digest import sha256
+from xtask.records.store import migrate_records, open_records
+from xtask.records.values import BuildModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from xtask.records.store import Records
+    from xtask.records.values import Build, Release
+
+_START = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+
+
+class Clock:
+    """Advances by 10 ms at each look, so that whole tests happen within one second."""
+
+    def __init__(self) -> None:
+        self.moment = _START
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(milliseconds=10)
+        return self.moment
+
+
+class Ids:
+    """UUIDs that differ from their first digit on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> UUID:
+        self.count += 1
+        return UUID(bytes=bytes.fromhex(sha256(str(self.count).encode())[7:39]))
+
+
+class Shop(NamedTuple):
+    """Shorthand for the stories that most tests begin with."""
+
+    records: Records
+
+    def running(self, name: str) -> Build:
+        return self.records.begin_build(
+            hash_of(name), profile="release", modules=modules_of(name), actor="ci", reason="push"
+        )
+
+    def built(self, name: str) -> Build:
+        return self.finish(self.running(name).id, name)
+
+    def finish(self, build_id: str, name: str) -> Build:
+        return self.records.finish_build(
+            build_id,
+            image_digest=sha256(f"image {name}".encode()),
+            config_digest=sha256(f"config {name}".encode()),
+            image_ref=f"shop:{name}",
+            bundle=f"releases/bundles/{name}",
+            modules=modules_of(name, layer=sha256(f"layer {name}".encode())),
+        )
+
+    def begun(
+        self, build: Build, environment: str = "prod", restores: str | None = None
+    ) -> Release:
+        return self.records.begin_release(
+            environment,
+            build.id,
+            target="record",
+            port=8080,
+            actor="ann",
+            reason="it is time",
+            restores=restores,
+        )
+
+    def promoted(
+        self, build: Build, environment: str = "prod", restores: str | None = None
+    ) -> Release:
+        release = self.begun(build, environment, restores)
+        self.records.verify_release(release.id)
+        return self.records.activate_release(release.id)
+
+    def rolled_back(self, environment: str = "prod") -> Release:
+        plan = self.records.rollback_plan(environment)
+        return self.promoted(plan.build, environment, restores=plan.target.id)
+
+
+def hash_of(name: str) -> str:
+    return sha256(f"manifest {name}".encode())
+
+
+def modules_of(name: str, layer: str | None = None) -> tuple[BuildModule, ...]:
+    return (
+        BuildModule("content", "1.0.0", sha256(b"content"), layer),
+        BuildModule("commerce", f"2.0.0+{name}", sha256(name.encode()), layer),
+    )
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.requires("postgresql"))]
+)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database (on PostgreSQL: of an empty schema) that has been migrated."""
+    if request.param == "sqlite":
+        address = f"sqlite:///{tmp_path / 'records.sqlite3'}"
+        migrate_records(address)
+        yield address
+        return
+    server = make_url(os.environ["XTASK_TEST_POSTGRESQL"])
+    engine = create_engine(server.set(drivername="postgresql+psycopg"))
+    schema = f"xtask_{uuid4().hex}"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    address = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    migrate_records(address.render_as_string(hide_password=False))
+    yield address.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    engine.dispose()
+
+
+@pytest.fixture
+def records(url: str) -> Iterator[Records]:
+    with open_records(url, now=Clock(), new_id=Ids()) as opened:
+        opened.ensure_environment("staging", 1)
+        opened.ensure_environment("prod", 2)
+        yield opened
+
+
+@pytest.fixture
+def shop(records: Records) -> Shop:
+    return Shop(records)

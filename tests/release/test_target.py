@@ -1,0 +1,46 @@
+"""The targets, and the one that runs nothing."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from xtask.errors import UsageError
+from xtask.release import record
+from xtask.release.target import TARGETS, Target, target
+
+
+def test_every_target_carries_its_own_name() -> None:
+    assert {name: name for name in TARGETS} == {key: each.name for key, each in TARGETS.items()}
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+@pytest.mark.parametrize("step", ["apply", "switch", "observe", "remove"])
+def test_every_target_takes_the_arguments_of_every_step(name: str, step: str) -> None:
+    def required(function: Any) -> int:
+        parameters = inspect.signature(function).parameters.values()
+        return len([each for each in parameters if each.default is each.empty])
+
+    wanted = required(getattr(Target, step)) - 1  # self
+    assert wanted == required(getattr(target(name), step))
+
+
+def test_refuses_an_unknown_target_and_lists_the_known() -> None:
+    with pytest.raises(UsageError, match="`heroku`") as caught:
+        target("heroku")
+    assert caught.value.help == "use one of: docker, record"
+
+
+def test_record_observes_nothing() -> None:
+    record.remove("shop", "prod", keep=frozenset())
+    assert record.observe("shop", "prod", 1) is None
+
+
+def test_knowing_the_targets_does_not_import_the_docker_sdk() -> None:
+    seen = "{'docker', 'requests'} & set(sys.modules)"
+    code = f"import sys, xtask.release.target; sys.exit(len({seen}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
