@@ -38,8 +38,21 @@ def _no_program(name: str) -> str | None:
     return None if shutil.which(name) else f"{name} is not installed"
 
 
+def _no_index() -> str | None:
+    from xtask.errors import XtaskError
+    from xtask.package.requirements import uv
+    from xtask.process import run
+
+    try:
+        run([uv(), "pip", "compile", "--quiet", "-"], stdin="hatchling", timeout=60)
+    except XtaskError as error:
+        return f"no Python package index answers: {error.message.splitlines()[-1]}"
+    return None
+
+
 _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "docker": _no_docker,
+    "index": _no_index,
     "postgresql": lambda: _no_variable("XTASK_TEST_POSTGRESQL"),
     "registry": lambda: _no_variable("XTASK_TEST_REGISTRY"),
     "skopeo": lambda: _no_program("skopeo"),

@@ -109,3 +109,19 @@ def test_refuses_a_source_too_deep_for_the_compiler() -> None:
 
 def test_a_source_that_warns_is_compiled_quietly() -> None:
     assert compile_module(b"x = 1 is 1\ny = '\\d'\n", "app/noisy.py")
+
+
+def test_who_else_uses_a_letter_does_not_change_the_bytes(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); kept = [sys.argv[2]] * 3 + list(sys.argv[2]);"
+        "from xtask.image.bytecode import compile_module;"
+        "sys.stdout.buffer.write(compile_module(b'x = (\"\\xc3\\xbc\", \"\\xc3\\xb6\")', 'a.py'))"
+    )
+    root = str(Path(__file__).parents[2])
+    found = {
+        subprocess.run(
+            [sys.executable, "-I", "-c", program, root, word], capture_output=True, check=True
+        ).stdout
+        for word in ("plain", "üö")
+    }
+    assert len(found) == 1

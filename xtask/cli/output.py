@@ -22,11 +22,13 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         """Say things as JSON or as text."""
         self.as_json = as_json
+        self._answered = False
         self._colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
 
     def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
         """Print what the verb is for: the document for programs, the text for people."""
         shown = json.dumps(document, ensure_ascii=False, indent=2) if self.as_json else text
+        self._answered = True
         if shown:
             sys.stdout.write(shown + "\n")
             sys.stdout.flush()
@@ -54,7 +56,7 @@ class Output:
             self.note(f"{red}error{end}: {error.message}")
             if error.help:
                 self.note(f"  help: {error.help}")
-        if self.as_json:
+        if self.as_json and not self._answered:
             self.result({"error": describe(error)}, "")
 
     def _problems(self, error: InvalidError) -> None:
@@ -77,7 +79,7 @@ class Output:
             log.writelines(traceback.format_exception(error))
         summary = f"{type(error).__name__}: {error}"
         self.note(f"bug in xtask: {summary}\n  help: please report it with {log.name}")
-        if self.as_json:
+        if self.as_json and not self._answered:
             self.result({"error": {"message": summary, "exit_code": 70, "log": log.name}}, "")
 
 

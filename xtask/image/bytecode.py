@@ -14,7 +14,9 @@ from xtask.errors import XtaskError
 
 # PEP 552: hash-based and never checked, because the image cannot change.
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
-# The last marshal format before references between objects.
+# The last marshal format before references between objects. Newer ones write which objects are one
+# object, and that is an accident of the process: one-letter strings are shared with whoever else
+# uses them, such as the name of the current folder.
 _WITHOUT_REFERENCES = 2
 
 
@@ -48,8 +50,5 @@ def compile_module(source: bytes, path: str) -> bytes:
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 0
         raise CompileError(path, line, getattr(error, "msg", None) or str(error)) from error
-    # marshal writes which objects are one object, and that is an accident of this process. What
-    # comes back from the format without references shares nothing but names, which always are one.
-    plain = marshal.loads(marshal.dumps(code, _WITHOUT_REFERENCES))  # noqa: S302 - our own bytes
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return header + marshal.dumps(plain)
+    return header + marshal.dumps(code, _WITHOUT_REFERENCES)

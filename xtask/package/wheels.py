@@ -104,7 +104,8 @@ def _kept(place: Path) -> Wheel | None:
         receipt = json.loads((place / "receipt.json").read_text())
     except (OSError, ValueError):
         return None
-    return Wheel(place / receipt["name"], receipt["digest"], cached=True)
+    wheel = Wheel(place / receipt["name"], receipt["digest"], cached=True)
+    return wheel if wheel.path.is_file() else None
 
 
 def _build(project: Project, workers: HookWorkers, place: Path) -> Wheel:
@@ -123,14 +124,14 @@ def _build(project: Project, workers: HookWorkers, place: Path) -> Wheel:
 
 def _run_back_end(project: Project, workers: HookWorkers, source: Path, output: Path) -> str:
     """Build one wheel and return its file name."""
-    from build import BuildException, ProjectBuilder  # noqa: PLC0415 - start-up
+    from build import BuildBackendException, BuildException, ProjectBuilder  # noqa: PLC0415
 
     with workers.borrow(reusable=project.back_end in _REUSABLE) as worker:
         try:
             builder = ProjectBuilder(source, str(workers.python), runner=worker)
             _require_locked(project, builder.get_requires_for_build("wheel"))
             return Path(builder.build("wheel", output)).name
-        except BuildException as error:
+        except (BuildException, BuildBackendException) as error:
             raise BuildError(project.name, f"{worker.output}\n{error}") from error
 
 

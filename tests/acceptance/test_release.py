@@ -1,0 +1,146 @@
+"""Promotion and rollback as an admin types them, with the records as the only target."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from xtask.records.store import open_records
+
+if TYPE_CHECKING:
+    from tests.acceptance.shop import Workspace
+
+pytestmark = pytest.mark.requires("index")
+
+
+def promoted(shop: Workspace, what: str, environment: str = "staging") -> Any:
+    said = shop.xtask("promote", what, "--to", environment, "--reason", "it is time", "--json")
+    assert said.code == 0, said.err
+    return said.document
+
+
+def rolled_back(shop: Workspace) -> Any:
+    said = shop.xtask("rollback", "--env", "staging", "--reason", "orders fail", "--json")
+    assert said.code == 0, said.err
+    return said.document
+
+
+def changed(shop: Workspace, number: int) -> Any:
+    (shop.root / "modules/cart/src/cart/__init__.py").write_text(f"number = {number}\n")
+    return shop.built()
+
+
+def test_promote_promote_rollback_restores_the_first_without_building(shop: Workspace) -> None:
+    a, b = changed(shop, 1), changed(shop, 2)
+    first, second = promoted(shop, a["build_id"]), promoted(shop, b["manifest_hash"])
+    back = rolled_back(shop)
+    assert (back["kind"], back["status"], back["generation"]) == ("rollback", "active", 3)
+    assert back["image_digest"] == a["image_digest"]
+    assert back["build_id"] == a["build_id"]
+    assert back["previous_release_id"] == second["id"]
+    assert back["restores_release_id"] == first["id"]
+    assert second["previous_release_id"] == first["id"]
+    rows = shop.xtask("releases", "--env", "staging", "--json").document
+    assert [(row["generation"], row["status"]) for row in rows] == [
+        (3, "active"), (2, "rolled_back"), (1, "superseded"),
+    ]  # fmt: skip
+    assert len(shop.xtask("builds", "--json").document) == 2
+
+
+def test_a_second_rollback_walks_further_back(shop: Workspace) -> None:
+    builds = [changed(shop, number) for number in range(3)]
+    for build in builds:
+        promoted(shop, build["build_id"][:8])
+    assert [rolled_back(shop)["build_id"] for _ in range(2)] == [
+        builds[1]["build_id"], builds[0]["build_id"],
+    ]  # fmt: skip
+    said = shop.xtask("rollback", "--env", "staging", "--reason", "once more")
+    assert said.code == 6
+    assert "nothing good before" in said.err
+
+
+def test_a_rollback_needs_no_composition(shop: Workspace) -> None:
+    a, b = changed(shop, 1), changed(shop, 2)
+    promoted(shop, a["build_id"])
+    promoted(shop, b["build_id"])
+    (shop.root / "modules.toml").write_text("this is [not TOML")
+    shutil.rmtree(shop.root / "modules")
+    assert rolled_back(shop)["image_digest"] == a["image_digest"]
+
+
+def test_an_environment_that_another_one_requires_comes_first(shop: Workspace) -> None:
+    build = shop.built()
+    refused = shop.xtask("promote", build["build_id"], "--to", "prod", "--reason", "hurry")
+    assert refused.code == 6
+    assert "has never served `staging`" in refused.err
+    promoted(shop, build["build_id"])
+    assert promoted(shop, build["build_id"], "prod")["environment"] == "prod"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("promote", "0000", "--to", "staging", "--reason", "x"), 6, "no build"),
+        (("promote", "0000", "--to", "stagin", "--reason", "x"), 2, "did you mean `staging`?"),
+        (("promote", "0000", "--to", "staging"), 2, "--reason"),
+        (("rollback", "--env", "staging", "--reason", "x"), 6, "staging"),
+        (("rollback", "--env", "nowhere", "--reason", "x"), 6, "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_says_why(
+    shop: Workspace, words: tuple[str, ...], code: int, says: str
+) -> None:
+    said = shop.xtask(*words)
+    assert said.code == code
+    assert says in said.err
+
+
+def test_an_altered_layer_stops_a_promotion_before_anything_happens(shop: Workspace) -> None:
+    build = shop.built()
+    blobs = shop.root / "releases" / "oci" / "blobs" / "sha256"
+    layer = blobs / build["modules"][1]["layer_digest"].removeprefix("sha256:")
+    data = bytearray(layer.read_bytes())
+    data[600] ^= 1
+    layer.chmod(0o644)
+    layer.write_bytes(data)
+    said = shop.xtask("promote", build["build_id"], "--to", "staging", "--reason", "x")
+    assert said.code == 5
+    assert shop.xtask("releases", "--json").document == []
+
+
+def test_an_altered_predecessor_stops_a_promotion_that_could_not_be_rolled_back(
+    shop: Workspace,
+) -> None:
+    a, b = changed(shop, 1), changed(shop, 2)
+    promoted(shop, a["build_id"])
+    blobs = shop.root / "releases" / "oci" / "blobs" / "sha256"
+    (blobs / a["modules"][1]["layer_digest"].removeprefix("sha256:")).unlink()
+    said = shop.xtask("promote", b["build_id"], "--to", "staging", "--reason", "x")
+    assert said.code == 5
+    assert len(shop.xtask("releases", "--json").document) == 1
+
+
+def test_what_a_dead_process_left_is_settled_by_the_next_command(shop: Workspace) -> None:
+    a, b = changed(shop, 1), changed(shop, 2)
+    promoted(shop, a["build_id"])
+    url = f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
+    with open_records(url) as records:
+        left = records.begin_release(
+            "staging", b["build_id"], target="record", port=8081, actor="ann", reason="crash"
+        )
+        records.verify_release(left.id)
+    after = promoted(shop, b["build_id"])
+    rows = {row["id"]: row for row in shop.xtask("releases", "--json").document}
+    assert rows[left.id]["status"] == "failed"
+    assert rows[after["id"]]["status"] == "active"
+    assert after["generation"] == 3
+
+
+def test_status_shows_the_records_beside_what_answers(shop: Workspace) -> None:
+    release = promoted(shop, shop.built()["build_id"])
+    (standing,) = shop.xtask("status", "--json").document
+    assert standing["active"]["id"] == release["id"]
+    assert standing["seen"] == "(recorded only)"
+    assert release["id"] in shop.xtask("status").out
