@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import xtask
+from tests.acceptance.shop import Workspace, copy_of_reference_application
 from xtask.diagnostics import Place, Problems, Source
 from xtask.manifest import native
 from xtask.manifest.composition import read_composition
@@ -34,6 +35,14 @@ def test_the_module_example_has_only_keys_that_exist() -> None:
     table = Table(tomllib.loads(MODULE), Place(Source("module.toml", MODULE)), problems, "it")
     native.read(table, None)
     assert [problem.message for problem in problems.found] == []
+
+
+def test_the_error_in_the_readme_is_what_a_user_sees(tmp_path: Path) -> None:
+    workspace = Workspace(copy_of_reference_application(tmp_path))
+    workspace.edit("modules/content/module.toml", 'path = "/articles/:id"', 'path = "/pages/:id"')
+    said = workspace.xtask("validate-manifest")
+    shown = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    assert said.err == f"{shown}\n1 problem found\n"
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -40,6 +41,11 @@ def sha256_file(path: Path) -> str:
         while piece := stream.read(_CHUNK):
             state.update(piece)
     return "sha256:" + state.hexdigest()
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Return one digest over the contents of several files, in the order given."""
+    return sha256("".join(sha256_file(path) for path in paths).encode())
 
 
 def hex_of(digest: str) -> str:

@@ -45,7 +45,7 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
                 "version": module.version,
                 "source_digest": module.source_digest,
                 "layer_digest": module.layer_digest,
-                "cached": built.cached or built.cached_layers.get(module.id, False),
+                "cached": built.cached or module.id in built.cached_modules,
             }
             for module in row.modules
         ],

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xtask.digest import canonical_json, hex_of, sha256, sha256_of
+from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
 from xtask.files import write_atomic
 from xtask.image.installation import Installation, running_installation, signature
 from xtask.image.layer import EXECUTABLE, FILE, Entry, Layer, symlink, write_layer
@@ -73,7 +73,7 @@ def pack(layout: Layout, cache: Path) -> Interpreter:
 def _key(installation: Installation) -> str:
     """Return the hexadecimal name of everything the layer is made from, libraries excepted."""
     room = Path(__file__).parent
-    recipe = [sha256((room / f"{module}.py").read_bytes()) for module in _RECIPE]
+    recipe = sha256_of_files(room / f"{module}.py" for module in _RECIPE)
     search = os.environ.get("LD_LIBRARY_PATH", "")
     return hex_of(sha256_of([installation.fingerprint(), search, recipe]))
 

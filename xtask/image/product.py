@@ -6,10 +6,11 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xtask.digest import canonical_json, hex_of, sha256_of
+from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
 from xtask.files import write_atomic
 from xtask.image.layer import Entry, Layer, write_layer
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from xtask.image.layout import Layout
 
 SITE = "app/site"
-# Raise it when the same wheels give other entries.
-_RECIPE = 1
+# What decides which bytes the layers have: another version of them makes other layers.
+_RECIPE = ("bytecode", "contents", "layer", "product", "ustar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def wheels_layer(
         python: version of the Python that its bytecode is for.
         third_party: not ours: what does not compile stays source.
     """
-    key = sha256_of([_RECIPE, sorted(wheels.values()), python, third_party])
+    key = sha256_of([_recipe(), sorted(wheels.values()), python, third_party])
 
     def entries() -> list[Entry]:
         from xtask.image.contents import refuse_overlap, wheel_entries  # noqa: PLC0415 - start-up
@@ -63,7 +64,7 @@ def generated_layer(
     layout: Layout, cache: Path, files: Mapping[str, bytes], *, python: str
 ) -> ProductLayer:
     """Return the layer with the generated package, made only when it is new."""
-    key = sha256_of([_RECIPE, {name: data.decode() for name, data in files.items()}, python])
+    key = sha256_of([_recipe(), {name: data.decode() for name, data in files.items()}, python])
 
     def entries() -> list[Entry]:
         from xtask.image.bytecode import compile_module, compiled_path  # noqa: PLC0415 - start-up
@@ -77,6 +78,11 @@ def generated_layer(
         return found
 
     return _made_once(layout, cache, key, entries)
+
+
+@lru_cache(maxsize=1)
+def _recipe() -> str:
+    return sha256_of_files(Path(__file__).with_name(f"{module}.py") for module in _RECIPE)
 
 
 def _made_once(

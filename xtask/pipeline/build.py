@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Problems
@@ -29,16 +29,14 @@ if TYPE_CHECKING:
     from xtask.resolve.lock import Lock
     from xtask.settings import Settings, Workspace
 
-GENERATED = "generated"
-
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A recorded build; `cached` when nothing was made, `cached_layers` which layers were not."""
+    """A recorded build; `cached` when nothing was made, else `cached_modules` that were not."""
 
     build: Build
     cached: bool
-    cached_layers: Mapping[str, bool] = field(default_factory=dict)
+    cached_modules: frozenset[str] = frozenset()
 
 
 def build(
@@ -108,7 +106,7 @@ def _is_whole(build: Build, layout: Layout, workspace: Workspace) -> bool:
 
 def _restore_outputs(build: Build, lock: Lock, workspace: Workspace) -> None:
     """Put the generated files of an earlier build back where they are committed."""
-    folder = workspace.root / str(build.bundle) / GENERATED
+    folder = workspace.root / str(build.bundle) / "generated"
     _write_outputs({path.name: path.read_bytes() for path in folder.iterdir()}, lock, workspace)
 
 
@@ -130,14 +128,14 @@ def _make(  # noqa: PLR0913 - what the story has gathered so far
     reason: str,
 ) -> Built:
     """Record a build that runs, run its stages, and record how it ended."""
-    from xtask.pipeline.stages import recorded_modules  # noqa: PLC0415 - start-up
+    from xtask.pipeline import stages  # noqa: PLC0415 - start-up
     from xtask.records.store import open_records  # noqa: PLC0415
 
     with open_records(settings.database_url) as records:
         row = known or records.begin_build(
             plan.manifest_hash,
             profile=plan.selection.composition.profile,
-            modules=recorded_modules(plan, {}),
+            modules=stages.recorded_modules(plan, {}),
             actor=settings.actor,
             reason=reason,
         )
@@ -149,7 +147,7 @@ def _make(  # noqa: PLR0913 - what the story has gathered so far
             if not known:
                 records.fail_build(row.id, _summary(error))
             raise
-    return Built(done, cached=False, cached_layers={n: part.cached for n, part in layers.items()})
+    return Built(done, cached=False, cached_modules=stages.cached_modules(layers))
 
 
 def _summary(error: BaseException) -> str:
@@ -166,11 +164,10 @@ def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     row: Build,
 ) -> tuple[Build, dict[str, ProductLayer]]:
     """Generate, package, layer, check, assemble, record: what has to be made is made here."""
-    from xtask.generate.tree import generate  # noqa: PLC0415 - start-up
-    from xtask.pipeline import stages  # noqa: PLC0415
+    from xtask.pipeline import stages  # noqa: PLC0415 - start-up
 
-    with progress.stage("generate"):
-        generated = {file.name: file.data for file in generate(plan.selection)}
+    with progress.stage("generate") as stage:
+        generated, stage.cached = stages.generate(plan, workspace)
     with progress.stage("package") as stage:
         wheels = stages.package(plan, files, workspace)
         stage.cached = all(wheel.cached for wheel in wheels.values())

@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import xtask.generate
 from xtask.diagnostics import Problems
-from xtask.digest import canonical_json, hex_of
+from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
+from xtask.files import write_folder
 from xtask.image.assemble import MAX_LAYERS, ImageConfig, assemble, bucket
 from xtask.image.layout import Layout
 from xtask.image.product import SITE, generated_layer, merge_sites, wheels_layer
@@ -16,6 +18,7 @@ from xtask.package import requirements
 from xtask.package.check import check_imports
 from xtask.package.wheels import Project, Wheel, build_wheels
 from xtask.records.values import BuildModule
+from xtask.resolve.facts import facts
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
@@ -34,6 +37,21 @@ COMPOSITION = "the composition"
 # Base, third party, composition.
 _OTHER_LAYERS = 3
 _PORT = 8000
+
+
+def generate(plan: Plan, workspace: Workspace) -> tuple[dict[str, bytes], bool]:
+    """Return the generated files by name, and whether these facts were rendered before."""
+    room = Path(xtask.generate.__file__).parent
+    recipe = sha256_of_files(sorted([*room.glob("*.py"), *room.glob("templates/*.j2")]))
+    key = hex_of(sha256_of([facts(plan.selection), recipe]))
+    folder = workspace.cache / "generated" / key
+    if folder.is_dir():
+        return {path.name: path.read_bytes() for path in folder.iterdir()}, True
+    from xtask.generate import tree  # noqa: PLC0415 - start-up
+
+    files = {file.name: file.data for file in tree.generate(plan.selection)}
+    write_folder(folder, files)
+    return files, False
 
 
 def package(
@@ -175,12 +193,7 @@ def bundle(plan: Plan, generated: Mapping[str, bytes], image: Image) -> dict[str
 
 def recorded_modules(plan: Plan, layers: Mapping[str, ProductLayer]) -> list[BuildModule]:
     """Return the modules as a build's row names them, with the layer that each one is in."""
-    digests = {
-        name: part.layer.digest
-        for label, part in layers.items()
-        if label not in {THIRD_PARTY, COMPOSITION}
-        for name in label.split(" ")
-    }
+    digests = {name: part.layer.digest for name, part in _by_module(layers).items()}
     return [
         BuildModule(
             id=module.name,
@@ -190,3 +203,18 @@ def recorded_modules(plan: Plan, layers: Mapping[str, ProductLayer]) -> list[Bui
         )
         for module in plan.selection.modules
     ]
+
+
+def cached_modules(layers: Mapping[str, ProductLayer]) -> frozenset[str]:
+    """Return the modules whose layer did not have to be made."""
+    return frozenset(name for name, part in _by_module(layers).items() if part.cached)
+
+
+def _by_module(layers: Mapping[str, ProductLayer]) -> dict[str, ProductLayer]:
+    """Return the layer of each module; several share one when there are many."""
+    return {
+        name: part
+        for label, part in layers.items()
+        if label not in {THIRD_PARTY, COMPOSITION}
+        for name in label.split(" ")
+    }
