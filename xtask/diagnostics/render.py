@@ -5,7 +5,6 @@ error[XT0201]: unknown key `nmae`
    |
  2 | nmae = "content"
    | ^^^^ not a key of `module`
-   |
    = help: did you mean `name`?
 """
 
@@ -56,17 +55,24 @@ def _excerpt(place: Place, label: str, gutter: int, paint: Paint, *, first: bool
     span = place.span()
     arrow = "-->" if first else ":::"
     bar = " " * gutter + paint(_BLUE, " |")
-    yield " " * gutter + paint(_BLUE, arrow) + f" {place.source.path}:{span.line}:{span.column}"
-    lines = place.source.text.splitlines()
-    if span.line > len(lines) or not lines[span.line - 1].isprintable():
-        if label:
-            yield f"{bar} {label}"
+    path, label = _visible(place.source.path), _visible(label)
+    yield " " * gutter + paint(_BLUE, arrow) + f" {path}:{span.line}:{span.column}"
+    lines = place.source.text.split("\n")
+    if span.line > len(lines) or not lines[span.line - 1].strip():
+        yield from (f"{bar} {line}" for line in _wrapped(label, _WIDTH - gutter - 3) if line)
         return
-    shown, start, width = _window(lines[span.line - 1], span.column - 1, span.length, gutter)
+    line = _visible(lines[span.line - 1].removesuffix("\r"))
+    shown, start, width = _window(line, span.column - 1, span.length, gutter)
     mark = ("^" if first else "-") * max(1, width)
+    beside = _WIDTH - gutter - 3 - start - len(mark) - 1
+    below = label if _columns(label) > beside else ""
+    ink = _RED if first else _BLUE
     yield bar
     yield paint(_BLUE, f"{span.line:>{gutter}} |") + f" {shown}"
-    yield f"{bar} {' ' * start}" + paint(_RED if first else _BLUE, f"{mark} {label}".rstrip())
+    yield f"{bar} {' ' * start}" + paint(ink, mark if below else f"{mark} {label}".rstrip())
+    yield from (
+        f"{bar} {paint(ink, line)}" for line in _wrapped(below, _WIDTH - gutter - 3) if line
+    )
 
 
 def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, int]:
@@ -75,6 +81,8 @@ def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, 
     skip = 0
     if _columns(line) > room:
         skip = max(0, min(start - 8, len(line) - room + 1))
+        while _columns(line[skip:start]) > room - 8:  # wide characters
+            skip += 1
     shown = ("…" if skip else "") + line[skip:]
     while _columns(shown) > room:
         shown = shown[:-2] + "…"
@@ -85,7 +93,20 @@ def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, 
 
 def _columns(text: str) -> int:
     """Return how many terminal columns a text takes (Unicode UAX 11: wide characters take two)."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    return sum(map(_width, text))
+
+
+def _width(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _visible(text: str) -> str:
+    """Return foreign text without what a terminal obeys: escapes, bidirectional controls, tabs."""
+    return "".join(
+        char if char.isprintable() else " " if char == "\t" else "\ufffd" for char in text
+    )
 
 
 def _paragraph(head: str, text: str, indent: int) -> Iterator[str]:
@@ -97,7 +118,7 @@ def _paragraph(head: str, text: str, indent: int) -> Iterator[str]:
 def _wrapped(text: str, width: int) -> list[str]:
     """Return the text in lines of at most `width` columns; names and paths are not cut."""
     wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False).wrap
-    return [piece for line in text.splitlines() or [""] for piece in wrap(line) or [""]]
+    return [piece for line in text.split("\n") for piece in wrap(_visible(line)) or [""]]
 
 
 def _annotation(problem: Diagnostic) -> str:

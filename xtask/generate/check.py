@@ -36,8 +36,8 @@ def drift(tree: Tree, present: Mapping[str, bytes], selection: Selection) -> str
 def _difference(file: File, present: bytes | None, selection: Selection) -> Iterator[str]:
     yield f"--- generated/{file.name}" if present is not None else "--- (no file)"
     yield f"+++ generated/{file.name} (what the manifests say)"
-    old = (present or b"").decode(errors="replace").splitlines()
-    new = file.data.decode().splitlines()
+    old = (present or b"").decode(errors="replace").removesuffix("\n").split("\n")
+    new = file.data.decode().removesuffix("\n").split("\n")
     for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(
         _CONTEXT
     ):

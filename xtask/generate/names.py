@@ -15,7 +15,7 @@ from xtask.errors import XtaskError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_COLUMNS = 88
-_SCRIPT_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_SCRIPT_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 _PROTOTYPE_KEYS = {"__proto__", "constructor", "prototype"}
 
 
@@ -46,12 +46,32 @@ def dotted(text: str) -> Safe:
     return Safe(".".join(identifier(part) for part in text.split(".")))
 
 
-def python(value: Any, indent: int = 0) -> Safe:  # noqa: ANN401 - any JSON value
+def import_of(target: str, indent: int = 0) -> Safe:
+    """Return the statement that imports `package.module:attribute`, laid out as ruff and black do.
+
+    Raises:
+        XtaskError: a part of it cannot be an identifier.
+    """
+    module, attribute = (dotted(part) for part in target.split(":"))
+    line = f"from {module} import {attribute}"
+    if indent + len(line) <= _MAX_COLUMNS:
+        return Safe(line)
+    return Safe(f"from {module} import {_exploded('(', [attribute], ')', indent)}")
+
+
+def signature(function: Safe) -> Safe:
+    """Return the line that begins a function of no arguments, laid out as ruff and black do."""
+    line = f"def {function}() -> Any:"
+    return Safe(line if len(line) <= _MAX_COLUMNS else f"def {function}() -> (\n    Any\n):")
+
+
+def python(value: Any, indent: int = 0, start: int = 0) -> Safe:  # noqa: ANN401 - any JSON value
     """Return the Python literal of a JSON value, laid out as ruff and black do.
 
     Args:
         value: strings, numbers, booleans, None, and lists and tables of them; lists become tuples.
-        indent: columns that the literal's first line stands in, for what does not fit one line.
+        indent: columns before the line that the literal begins in.
+        start: columns before the literal in that line.
     """
     match value:
         case str():
@@ -59,17 +79,19 @@ def python(value: Any, indent: int = 0) -> Safe:  # noqa: ANN401 - any JSON valu
         case None | bool() | int():
             return Safe(repr(value))
         case float() if math.isfinite(value):
-            return Safe(repr(value))
+            return Safe(repr(value).replace("e+", "e"))
         case list() | tuple():
-            return _python_tuple([python(item, indent + 4) for item in value], indent)
+            return _python_tuple([python(item, indent + 4) for item in value], indent, start)
         case dict():
             return _python_dict(value, indent)
     raise XtaskError(f"{value!r} cannot be a literal")
 
 
-def _python_tuple(items: list[Safe], indent: int) -> Safe:
-    if len(items) == 1 and "\n" not in items[0] and indent + len(items[0]) < _MAX_COLUMNS - 24:
-        return Safe(f"({items[0]},)")
+def _python_tuple(items: list[Safe], indent: int, start: int) -> Safe:
+    if len(items) == 1 and "\n" not in items[0]:
+        line = Safe(f"({items[0]},)")  # the comma makes the tuple, so it does not make lines
+        if start + len(line) + len(",") <= _MAX_COLUMNS:
+            return line
     return _exploded("(", items, ")", indent)
 
 
@@ -86,9 +108,15 @@ def _exploded(opening: str, items: list[Safe], closing: str, indent: int) -> Saf
 
 
 def parameters(names: list[str]) -> Safe:
-    """Return the TypeScript type of a route's parameters: one string for each name."""
+    """Return the TypeScript type of a route's parameters: one string for each name.
+
+    Raises:
+        XtaskError: a name would reach an object's prototype. Manifests are checked before.
+    """
     if not names:
         return Safe("Record<string, never>")
+    if taken := sorted(_PROTOTYPE_KEYS.intersection(names)):
+        raise XtaskError(f"{taken[0]!r} cannot be a key")
     return Safe("{ " + "; ".join(f"readonly {typescript(name)}: string" for name in names) + " }")
 
 
@@ -104,13 +132,12 @@ def _python_text(text: str) -> str:
     return '"' + escaped.replace('"', '\\"') + '"'
 
 
-def typescript(value: Any) -> Safe:  # noqa: ANN401 - any JSON value
-    """Return the TypeScript literal of a JSON value, safe inside `<script>` too.
+def typescript(text: str) -> Safe:
+    """Return the TypeScript literal of a string, safe inside `<script>` too."""
+    return Safe(json_text(text).translate(_SCRIPT_UNSAFE))
 
-    Raises:
-        XtaskError: a key would reach an object's prototype.
-    """
-    if isinstance(value, str) and value in _PROTOTYPE_KEYS:
-        raise XtaskError(f"{value!r} cannot be a key")
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    return Safe(text.translate(_SCRIPT_UNSAFE))
+
+def json_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return JSON in which everything that cannot be seen, such as U+202E, is an escape."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

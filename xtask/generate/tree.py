@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import sha256_of
 from xtask.errors import XtaskError
-from xtask.generate.names import Safe, dotted, identifier, parameters, python, typescript
+from xtask.generate.names import (
+    Safe,
+    identifier,
+    import_of,
+    json_text,
+    parameters,
+    python,
+    signature,
+    typescript,
+)
 from xtask.resolve.facts import facts
 from xtask.resolve.plan import FORMATS
 
@@ -64,13 +73,10 @@ def generate(selection: Selection, *, causes: bool = False) -> Tree:
 def _context(known: dict[str, Any], mark: Callable[[KeyPath], Safe]) -> dict[str, Any]:
     """Return what templates see: the facts with a mark in each table, loaders, and all routes."""
     product = _marked(known, (), mark)
-    loaders: dict[str, dict[str, Any]] = {}
     routes = []
-    for module in product["modules"]:
-        for part in (*module["routers"], *module["apps"], *module["jobs"], *module["hooks"]):
-            loader = _loader(part)
-            part["load"] = loader["function"]
-            loaders.setdefault(loader["function"], loader)
+    loaders = _loaders(product["modules"])
+    for number, module in enumerate(product["modules"]):
+        module["marks"] = {key: mark(("modules", number, key)) for key in module}
         for key in ("permissions", "settings"):
             module[key] = _listed(module[key])
         module["values"].pop("mark")
@@ -85,20 +91,46 @@ def _context(known: dict[str, Any], mark: Callable[[KeyPath], Safe]) -> dict[str
     host = next((module["host"] for module in known["modules"] if module["host"]), ":")
     return {
         "app": known["app"],
+        "app_mark": mark(("app",)),
         "product": product,
-        "loaders": [loaders[name] for name in sorted(loaders)],
+        "loaders": loaders,
         "routes": sorted(routes, key=lambda route: str(route["name"])),
-        "host_module": host.split(":")[0],
+        "host": host,
         "host_function": host.split(":")[1],
     }
 
 
-def _loader(part: dict[str, Any]) -> dict[str, Any]:
-    module, attribute = part["target"].split(":")
-    factory = part.get("factory", False)
+def _loaders(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each part the function that loads it, and return those functions, sorted by name."""
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
+    names: set[str] = set()
+    parts = [
+        part
+        for module in modules
+        for kind in ("routers", "apps", "jobs", "hooks")
+        for part in module[kind]
+    ]
+    for part in sorted(parts, key=_loaded):
+        loader = found.setdefault(_loaded(part), _loader(part, names))
+        names.add(loader["function"])
+        part["load"] = loader["function"]
+    return sorted(found.values(), key=lambda loader: str(loader["function"]))
+
+
+def _loaded(part: dict[str, Any]) -> tuple[str, bool]:
+    return part["target"], part.get("factory", False)
+
+
+def _loader(part: dict[str, Any], taken: set[str]) -> dict[str, Any]:
+    target, factory = _loaded(part)
+    attribute = target.split(":")[1]
+    name = f"load_{target}" + ("_app" if factory else "")
+    while identifier(name) in taken:  # `a_b:c` and `a.b:c` may flatten to one name
+        name += "_"
     return {
-        "function": identifier(f"load_{part['target']}" + ("_app" if factory else "")),
-        "module": module,
+        "function": identifier(name),
+        "signature": signature(identifier(name)),
+        "target": target,
         "attribute": attribute,
         "call": Safe("()" if factory else ""),
         "mark": part["mark"],
@@ -168,7 +200,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         identifier=identifier,
-        dotted=dotted,
+        import_of=import_of,
         python=python,
         parameters=parameters,
         typescript=typescript,
@@ -224,12 +256,12 @@ def _origin(path: KeyPath, origins: dict[KeyPath, KeyPath]) -> KeyPath:
 def _json_lines(value: Any, path: KeyPath, head: str, indent: str) -> Iterator[tuple[str, KeyPath]]:  # noqa: ANN401
     """Yield the lines of indented JSON with the path that each shows; lists of words stay flat."""
     if not isinstance(value, dict | list) or not value or _is_flat(value):
-        yield head + json.dumps(value, ensure_ascii=False), path
+        yield head + json_text(value), path
         return
     pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
     yield head + ("{" if isinstance(value, dict) else "["), path
     for index, (key, item) in enumerate(pairs):
-        label = f"{json.dumps(key, ensure_ascii=False)}: " if isinstance(value, dict) else ""
+        label = f"{json_text(key)}: " if isinstance(value, dict) else ""
         *lines, (last, cause) = _json_lines(item, (*path, key), f"{indent}  {label}", f"{indent}  ")
         yield from lines
         yield last + ("," if index < len(pairs) - 1 else ""), cause

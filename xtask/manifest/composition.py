@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.diagnostics import Place, Problems
-from xtask.manifest.table import Scalar, Table
+from xtask.diagnostics import Place, Problems, did_you_mean
+from xtask.manifest import grammar
+from xtask.manifest.table import Scalar, Table, shortened
 from xtask.manifest.toml import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
-NAME_MEANING = "a name: lower-case letters, digits, `-` and `_`, starting with a letter"
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_REPOSITORY = re.compile(r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9]+([._-]+[a-z0-9]+)*)+")
 
 SCHEMA = 1
 BASES = ("interpreter",)
@@ -32,6 +26,7 @@ PLATFORMS = {
     "aarch64-unknown-linux-gnu": "linux/arm64",
 }
 _FIRST_PORT = 8080
+_PATH_HELP = "write a path below the folder of `modules.toml`, with `/`"
 
 
 class PathSource(NamedTuple):
@@ -57,6 +52,8 @@ class IndexSource(NamedTuple):
 
 
 ModuleSource = PathSource | GitSource | IndexSource
+# What a source that cannot be read becomes: nobody looks for a module there.
+_NOWHERE = PathSource("")
 
 
 class Entry(NamedTuple):
@@ -119,7 +116,7 @@ def read_composition(path: Path, problems: Problems) -> Composition | None:
         return None
     table = Table(values, place, problems, f"`{path.name}`")
     table.integer("schema", default=SCHEMA)
-    app = table.text("app", grammar=NAME, meaning=NAME_MEANING)
+    app = table.text("app", grammar=grammar.NAME)
     build, image, settings = table.table("build"), table.table("image"), table.table("settings")
     target = build.choice("target", PLATFORMS, default="linux/amd64")
     composition = Composition(
@@ -133,10 +130,9 @@ def read_composition(path: Path, problems: Problems) -> Composition | None:
         repository=image.text(
             "repository",
             default=f"localhost/{app or 'app'}",
-            grammar=_REPOSITORY,
-            meaning="an image repository such as `registry.example/shop/storefront`",
+            grammar=grammar.REPOSITORY,
         ),
-        entries={name: _entry(name, entry) for name, entry in table.table("modules").items()},
+        entries=_entries(table.table("modules")),
         default_enabled=_default_enabled(settings),
         settings=_settings(settings.table("modules")),
         environments=_environments(table.table("environments")),
@@ -168,20 +164,25 @@ def _is_ours(values: Mapping[str, object], place: Place, problems: Problems) -> 
     return False
 
 
+def _entries(table: Table) -> dict[str, Entry]:
+    found = {}
+    for name, keys in table.items():
+        table.require_key(name, grammar.NAME)
+        found[name] = _entry(name, keys)
+    return found
+
+
 def _entry(name: str, table: Table) -> Entry:
-    if not NAME.fullmatch(name):
-        table.problems.add(
-            "XT0205", f"`{name}` is not {NAME_MEANING}", table.place._replace(part="key")
-        )
-    kind = table.choice("source", tuple(_SOURCES), default="path")
+    read = _SOURCES.get(table.choice("source", tuple(_SOURCES), default="path"))
     entry = Entry(
         name=name,
-        source=_SOURCES.get(kind, _path_source)(table),
+        source=read(table) if read else _NOWHERE,
         required=table.boolean("required"),
         depends_on=table.texts("depends_on"),
         place=table.place,
     )
-    table.done()
+    if read:  # the keys of a source that is not known are not known either
+        table.done()
     return entry
 
 
@@ -189,23 +190,23 @@ def _path_source(table: Table) -> PathSource:
     return PathSource(_inside(table, "path", table.text("path")))
 
 
-def _git_source(table: Table) -> GitSource:
-    return GitSource(
+def _git_source(table: Table) -> ModuleSource:
+    source = GitSource(
         url=table.text("git"),
-        rev=table.text("rev", grammar=_COMMIT, meaning="a full commit id (40 hex digits)"),
+        rev=table.text("rev", grammar=grammar.COMMIT),
         path=_inside(table, "path", table.text("path", default=".")),
     )
+    return source if all(source) else _NOWHERE
 
 
-def _index_source(table: Table) -> IndexSource:
+def _index_source(table: Table) -> ModuleSource:
     manifest = table.optional_text("manifest")
-    return IndexSource(
-        package=table.text(
-            "package", grammar=_PACKAGE, meaning="a name of the Python package index"
-        ),
-        version=table.text("version", default=""),
+    source = IndexSource(
+        package=table.text("package", grammar=grammar.PROJECT),
+        version=table.text("version", default="", grammar=grammar.SPECIFIER),
         manifest=None if manifest is None else _inside(table, "manifest", manifest),
     )
+    return source if source.package and source.manifest != "" else _NOWHERE
 
 
 _SOURCES: dict[str, Callable[[Table], ModuleSource]] = {
@@ -216,13 +217,19 @@ _SOURCES: dict[str, Callable[[Table], ModuleSource]] = {
 
 
 def _inside(table: Table, key: str, path: str) -> str:
-    """Return a relative path that stays in its folder, or nothing (XT0107)."""
+    """Return a relative path that stays in its folder, or nothing (XT0107, XT0205)."""
+    if key in table and not path:
+        table.wrong("XT0205", f"`{key}` is empty", key, help=_PATH_HELP)
+    if len(path) > grammar.MAX_LENGTH:
+        message = f"`{key}` has more than {grammar.MAX_LENGTH} characters"
+        table.wrong("XT0205", message, key, help=_PATH_HELP)
+        return ""
     if path.startswith("/") or "\\" in path or "\0" in path or ".." in path.split("/"):
         table.wrong(
             "XT0107",
-            f"`{path}` leaves the workspace",
+            f"`{shortened(path)}` is not a path inside the workspace",
             key,
-            help="write a path below the folder of `modules.toml`, with `/`",
+            help=_PATH_HELP,
         )
         return ""
     return path
@@ -253,8 +260,7 @@ def _settings(table: Table) -> dict[str, dict[str, Value]]:
 def _environments(table: Table) -> dict[str, Environment]:
     found: dict[str, Environment] = {}
     for name, keys in table.items():
-        if not NAME.fullmatch(name):
-            table.problems.add("XT0205", f"`{name}` is not {NAME_MEANING}", keys.place)
+        table.require_key(name, grammar.NAME)
         rank = keys.integer("rank", default=len(found) + 1)
         found[name] = Environment(
             name=name,
@@ -271,12 +277,14 @@ def _environments(table: Table) -> dict[str, Environment]:
             if name not in found:
                 table.problems.add(
                     "XT0204",
-                    f"there is no environment `{name}`",
+                    f"there is no environment `{shortened(name)}`",
                     environment.place.at("requires", index),
+                    help=did_you_mean(name, found) or "name another one of `[environments]`",
                 )
     return found
 
 
 def _check_environment(environment: Environment, keys: Table) -> None:
     if not 1 <= environment.port <= 65535:  # noqa: PLR2004 - TCP ports have 16 bits
-        keys.wrong("XT0204", f"{environment.port} is not a port", "port")
+        message = f"{environment.port} is not a port"
+        keys.wrong("XT0204", message, "port", help="a number from 1 to 65535")

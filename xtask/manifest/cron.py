@@ -13,7 +13,7 @@ _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
     (1, 12, _MONTHS),
     (0, 7, _DAYS),
 )
-_ITEM = re.compile(r"(?:(\*)|(\w{1,3})(?:-(\w{1,3}))?)(?:/(\d{1,2}))?")
+_ITEM = re.compile(r"(?:(\*)|(\w{1,3})(?:-(\w{1,3}))?)(?:/(\d{1,2}))?", re.ASCII)
 
 
 def is_schedule(text: str) -> bool:

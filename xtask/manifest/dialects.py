@@ -41,7 +41,12 @@ def read_module(root: Path, shown: str, problems: Problems) -> Module | None:
     if len(found) != 1:
         names = listed(dialect.FILENAME for dialect in found or DIALECTS)
         what = f"holds {names}, which is one too many" if found else f"has no {names}"
-        problems.add("XT0101", f"`{shown}` {what}", Place(Source(shown)))
+        problems.add(
+            "XT0101",
+            f"`{shown}` {what}",
+            Place(Source(shown)),
+            help="a module has one manifest at the top of its folder",
+        )
         return None
     module = read_manifest(
         root / found[0].FILENAME,

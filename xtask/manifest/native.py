@@ -5,10 +5,10 @@ docs/manifest.md describes every key.
 
 from __future__ import annotations
 
-import re
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
-from xtask.manifest.composition import NAME, NAME_MEANING
+from xtask.manifest import grammar
 from xtask.manifest.cron import is_schedule
 from xtask.manifest.module import (
     App,
@@ -21,27 +21,22 @@ from xtask.manifest.module import (
     Requirement,
     Route,
     Router,
+    Setting,
 )
 from xtask.manifest.setting import read_setting
+from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from xtask.diagnostics import Place
     from xtask.manifest.table import Table
 
 NAME_OF_DIALECT = "native"
 FILENAME = "module.toml"
 
-_VERSION = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
-)
-_PACKAGE = re.compile(r"[a-z][a-z0-9_]*")
-_ENTRY_POINT = re.compile(r"([a-z][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*):([A-Za-z_][A-Za-z0-9_]*)")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|:[a-z][a-z0-9_]*))+")
-_DOTTED = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+# Names that every JavaScript object has already.
+_TAKEN_PARAMETERS = frozenset({"constructor", "prototype"})
 
 
 def read(table: Table, root: Path | None) -> Module:
@@ -52,13 +47,15 @@ def read(table: Table, root: Path | None) -> Module:
         root: the module's folder, None when its files are in a published wheel.
     """
     identity, host = table.table("module"), table.table("host")
-    name = identity.text("name", grammar=NAME, meaning=NAME_MEANING)
+    name = identity.text("name", grammar=grammar.NAME)
     package = identity.text(
         "package",
         default=name.replace("-", "_"),
-        grammar=_PACKAGE,
-        meaning="a Python package: lower-case letters, digits and `_`",
+        grammar=grammar.PACKAGE,
     )
+    if iskeyword(package):
+        message = f"`{package}` is a word of Python's grammar, no package can be called that"
+        identity.wrong("XT0205", message, "package", help='name another: `package = "…"`')
     front_end, api = table.table("frontend"), table.table("api")
     module = Module(
         name=name,
@@ -76,12 +73,12 @@ def read(table: Table, root: Path | None) -> Module:
         routes=tuple(_route(item, name) for item in front_end.tables("routes")),
         navigation=tuple(_navigation(item) for item in front_end.tables("navigation")),
         permissions=_permissions(table.table("permissions"), name),
-        settings=tuple(read_setting(key, item) for key, item in table.table("settings").items()),
+        settings=_settings(table.table("settings")),
         jobs=tuple(_job(item, package, name) for item in table.tables("jobs")),
         hooks=tuple(_hook(item, package) for item in table.tables("hooks")),
         migrations=_migrations(table.table("migrations"), root, package),
         assets=_folder(table, "assets"),
-        health=_health(table.table("health")),
+        health=_health(table),
     )
     for part in (identity, host, front_end, api, table):
         part.done()
@@ -94,48 +91,49 @@ def _version(identity: Table, *, required: bool) -> str | None:
         identity.optional_text("version")
         return None
     version = identity.text("version")
-    if version and not _VERSION.fullmatch(version):
-        identity.wrong(
-            "XT0206",
-            f"`{version}` is not a semantic version",
-            "version",
-            help="write three numbers: `1.0.0` (semver.org 2.0.0)",
-        )
-    return version
+    return version and identity.checked(version, "version", grammar.VERSION, "XT0206")
 
 
 def _requires(table: Table) -> tuple[Requirement, ...]:
     found = []
     for name in table.keys():  # noqa: SIM118 - not a dict
-        if not NAME.fullmatch(name):
-            table.require_grammar(name, name, grammar=NAME, meaning=NAME_MEANING)
+        table.require_key(name, grammar.NAME)
         found.append(Requirement(name, table.text(name), table.place.at(name)))
     table.done()
     return tuple(sorted(found))
 
 
 def _entry_point(table: Table, key: str, package: str) -> EntryPoint:
-    text = table.text(key)
-    found = _ENTRY_POINT.fullmatch(text)
-    if text and not found:
+    text = table.text(key, grammar=grammar.ENTRY_POINT)
+    module, _, attribute = text.partition(":")
+    first, *rest = module.split(".")
+    if word := next((name for name in (*rest, attribute) if iskeyword(name)), None):
         table.wrong(
             "XT0205",
-            f"`{text}` is not `package.module:attribute`",
+            f"`{word}` is a word of Python's grammar, nothing can be called that",
             key,
-            help=f"such as `{package}.{key}:{key}`",
+            help=grammar.ENTRY_POINT.rule,
         )
-    elif found and found[1].split(".")[0] != package:
+    elif text and package and first != package:
         table.wrong(
             "XT0212",
-            f"`{found[1]}` is not in this module's package `{package}`",
+            f"`{module}` is not in this module's package `{package}`",
             key,
             help="a module loads its own code only",
         )
-    return EntryPoint(found[1], found[2]) if found else EntryPoint("", "")
+    return EntryPoint(module, attribute)
+
+
+def _settings(table: Table) -> tuple[Setting, ...]:
+    found = []
+    for key, keys in table.items():
+        table.require_key(key, grammar.SETTING)
+        found.append(read_setting(key, keys))
+    return tuple(found)
 
 
 def _prefix(table: Table) -> str:
-    return table.text("prefix", grammar=_PREFIX, meaning="a path prefix such as `/api/shop`")
+    return table.text("prefix", grammar=grammar.PREFIX)
 
 
 def _router(table: Table, package: str) -> Router:
@@ -154,11 +152,18 @@ def _app(table: Table, package: str) -> App:
 def _route(table: Table, module: str) -> Route:
     route = Route(
         name=_owned_name(table, "name", module),
-        path=table.text("path", grammar=_PATH, meaning="a route path such as `/articles/:id`"),
-        entry=table.text("entry", grammar=_FILE, meaning="a file in the assets folder"),
+        path=table.text("path", grammar=grammar.ROUTE),
+        entry=table.text("entry", grammar=grammar.FILE),
         title=table.text("title", default=""),
         place=table.place,
     )
+    names = route.parameters
+    if word := next((name for name in names if names.count(name) > 1), None):
+        message = f"the path has two parameters called `{word}`"
+        table.wrong("XT0205", message, "path", help="give each parameter a name of its own")
+    if word := next((name for name in names if name in _TAKEN_PARAMETERS), None):
+        message = f"a parameter cannot be called `{word}`: JavaScript objects have one already"
+        table.wrong("XT0205", message, "path", help="choose another name after the colon")
     table.done()
     return route
 
@@ -178,7 +183,7 @@ def _navigation(table: Table) -> Navigation:
 def _permissions(table: Table, module: str) -> tuple[Permission, ...]:
     found = []
     for name in table.keys():  # noqa: SIM118 - not a dict
-        _require_owned(table, name, name, module)
+        _require_owned(table, name, table.place.at(name, part="key"), module)
         found.append(Permission(name, table.text(name), table.place.at(name)))
     table.done()
     return tuple(sorted(found))
@@ -187,18 +192,18 @@ def _permissions(table: Table, module: str) -> tuple[Permission, ...]:
 def _owned_name(table: Table, key: str, module: str) -> str:
     name = table.text(key)
     if name:
-        _require_owned(table, name, key, module)
+        _require_owned(table, name, table.place.at(key), module)
     return name
 
 
-def _require_owned(table: Table, name: str, key: str, module: str) -> None:
+def _require_owned(table: Table, name: str, place: Place, module: str) -> None:
     """Note a name that is not `<module>.<something>`: names of two modules then never meet."""
-    if not _DOTTED.fullmatch(name) or name.split(".", maxsplit=1)[0] != module.replace("_", "-"):
-        owner = module.replace("_", "-")
-        table.wrong(
+    owner = module.replace("_", "-")
+    if owner and (not grammar.EVENT.matches(name) or name.split(".", maxsplit=1)[0] != owner):
+        table.problems.add(
             "XT0205",
-            f"`{name}` is not a name of `{module}`",
-            key,
+            f"`{shortened(name)}` is not a name that begins with `{owner}.`",
+            place,
             help=f"write `{owner}.` and then lower-case words, digits, `-` and `.`",
         )
 
@@ -213,7 +218,7 @@ def _job(table: Table, package: str, module: str) -> Job:
     if job.schedule and not is_schedule(job.schedule):
         table.wrong(
             "XT0205",
-            f"`{job.schedule}` is not a schedule",
+            f"`{shortened(job.schedule)}` is not a schedule",
             "schedule",
             help="five fields: minute hour day month weekday, such as `*/5 * * * *`",
         )
@@ -223,7 +228,7 @@ def _job(table: Table, package: str, module: str) -> Job:
 
 def _hook(table: Table, package: str) -> Hook:
     hook = Hook(
-        event=table.text("event", grammar=_DOTTED, meaning="an event such as `shop.order.placed`"),
+        event=table.text("event", grammar=grammar.EVENT),
         target=_entry_point(table, "run", package),
         order=table.integer("order", default=100),
         place=table.place,
@@ -236,15 +241,16 @@ def _folder(document: Table, key: str) -> str | None:
     table = document.table(key)
     if key not in document:
         return None
-    folder = table.text("directory", grammar=_FILE, meaning="a folder in the package")
+    folder = table.text("directory", grammar=grammar.FILE)
     table.done()
     return folder
 
 
-def _health(table: Table) -> str | None:
-    path = table.optional_text("path")
-    if path is not None:
-        table.require_grammar(path, "path", grammar=_PREFIX, meaning="a path")
+def _health(document: Table) -> str | None:
+    table = document.table("health")
+    if "health" not in document:
+        return None
+    path = table.text("path", grammar=grammar.PREFIX)
     table.done()
     return path
 
@@ -257,27 +263,39 @@ def package_root(root: Path, package: str) -> Path:
 
 def _migrations(table: Table, root: Path | None, package: str) -> tuple[str, ...]:
     """Return the stems of the migration pairs, in order; each up file needs its down file."""
-    folder = table.text("directory", default="", grammar=_FILE, meaning="a folder in the package")
+    folder = table.text("directory", default="", grammar=grammar.FILE)
     table.done()
-    if not folder or root is None:
+    if not folder or not package or root is None:
         return ()
     place = table.place.at("directory")
     try:
         names = sorted(path.name for path in (package_root(root, package) / folder).iterdir())
-    except OSError:
-        table.problems.add("XT0211", f"there is no folder `{folder}` in package `{package}`", place)
+    except OSError:  # not there, not a folder, not readable
+        table.problems.add(
+            "XT0211",
+            f"there is no folder `{folder}` in package `{package}`",
+            place,
+            help=f"it is looked for in {package_root(root, package).relative_to(root)}",
+        )
         return ()
     up = {name.removesuffix(".up.sql") for name in names if name.endswith(".up.sql")}
     down = {name.removesuffix(".down.sql") for name in names if name.endswith(".down.sql")}
     for stem in sorted(up ^ down):
         half = "down" if stem in up else "up"
-        table.problems.add("XT0211", f"migration `{stem}` has no `{stem}.{half}.sql`", place)
+        table.problems.add(
+            "XT0211",
+            f"migration `{stem}` has no `{stem}.{half}.sql`",
+            place,
+            help="a release can only be rolled back when every step has a way down"
+            if half == "down"
+            else "a way down without a way up is never run: write it, or remove the file",
+        )
     return tuple(f"{folder}/{stem}" for stem in sorted(up & down))
 
 
 def _require_assets(module: Module, front_end: Table) -> None:
     """Note routes whose ES module is not there."""
-    if not module.routes or module.root is None:
+    if not module.routes or module.root is None or not module.package:
         return
     if module.assets is None:
         front_end.problems.add(
@@ -289,9 +307,10 @@ def _require_assets(module: Module, front_end: Table) -> None:
         return
     folder = package_root(module.root, module.package) / module.assets
     for route in module.routes:
-        if route.entry and not (folder / route.entry).is_file():
+        if module.assets and route.entry and not (folder / route.entry).is_file():
             front_end.problems.add(
                 "XT0211",
                 f"there is no file `{route.entry}` in the assets of `{module.name}`",
                 route.place.at("entry"),
+                help=f"it is looked for in {folder.relative_to(module.root)}",
             )

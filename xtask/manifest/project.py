@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Place, Problems
+from xtask.manifest.module import Dependency
+from xtask.manifest.table import Table
 from xtask.manifest.toml import read_toml
 
 if TYPE_CHECKING:
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
 
     from xtask.manifest.module import App, Hook, Job, Module, Router
 
-from xtask.manifest.module import Dependency
-
 # What a project without a [build-system] table is built with (PEP 518, PEP 517).
 _DEFAULT_BUILD_REQUIRES = ("setuptools>=40.8.0",)
+_PROJECT_HELP = "code comes from a Python project: add a pyproject.toml beside the manifest"
 _DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"
 
 
@@ -29,37 +30,42 @@ def with_project(module: Module, root: Path, shown: str, problems: Problems) -> 
     read = read_toml(path, f"{shown}/pyproject.toml", problems)
     if read is None:
         return module
-    place, project = Place(read[0]), _table(read[1], "project")
-    _check_version(module, project, place, problems)
-    if "dependencies" in project.get("dynamic", ()):
-        problems.add(
+    document = Table(read[1], Place(read[0]), problems, "`pyproject.toml`")
+    project, build = document.table("project"), document.table("build-system")
+    _check_version(module, project)
+    if "dependencies" in project.texts("dynamic"):
+        project.wrong(
             "XT0208",
             "`dependencies` must be written down, not dynamic",
-            place.at("project", "dynamic"),
-            help="requirements are read without running the build back end",
+            "dynamic",
+            help="list them in `[project]`: they are read without running the build back end",
         )
-    build = _table(read[1], "build-system")
+    requires = build.texts("requires") if "requires" in build else _DEFAULT_BUILD_REQUIRES
     return replace(
         module,
-        distribution=str(project.get("name", module.name)),
+        distribution=project.text("name", default=module.name),
         dependencies=tuple(
-            Dependency(str(text), place.at("project", "dependencies", index))
-            for index, text in enumerate(project.get("dependencies", ()))
+            Dependency(text, project.place.at("dependencies", index))
+            for index, text in enumerate(project.texts("dependencies"))
         ),
-        build_requires=tuple(sorted(build.get("requires", _DEFAULT_BUILD_REQUIRES))),
-        build_back_end=str(build.get("build-backend", _DEFAULT_BACK_END)),
+        build_requires=tuple(sorted(requires)),
+        build_back_end=_back_end(build),
     )
 
 
-def _check_version(
-    module: Module, project: dict[str, Any], place: Place, problems: Problems
-) -> None:
-    version = project.get("version")
+def _back_end(build: Table) -> str:
+    """Return what builds the wheel; one from the module's own folder is like no other (PEP 517)."""
+    name = build.text("build-backend", default=_DEFAULT_BACK_END)
+    return " in ".join((name, *build.texts("backend-path")))
+
+
+def _check_version(module: Module, project: Table) -> None:
+    version = project.optional_text("version")
     if version is not None and module.version and version != module.version:
-        problems.add(
+        project.problems.add(
             "XT0209",
             f"`{module.name}` has two versions",
-            place.at("project", "version"),
+            project.place.at("version"),
             f"{version} here",
             others=[(module.place.at("version"), f"{module.version} here")],
             help="the two must be equal: a release is named once",
@@ -79,11 +85,9 @@ def _require_no_code(module: Module, problems: Problems) -> None:
             "XT0211",
             f"`{part.target.module}` cannot be built: `{module.name}` has no pyproject.toml",
             part.place,
+            help=_PROJECT_HELP,
         )
-    if module.host:
-        problems.add("XT0211", f"the host `{module.name}` has no pyproject.toml", module.place)
-
-
-def _table(values: dict[str, Any], key: str) -> dict[str, Any]:
-    found = values.get(key)
-    return found if isinstance(found, dict) else {}
+    if module.host and module.host.module:
+        place = module.place._replace(key=("host", "main"))
+        message = f"`{module.host}` cannot be started: `{module.name}` has no pyproject.toml"
+        problems.add("XT0211", message, place, help=_PROJECT_HELP)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from xtask.manifest.module import Setting
 
 if TYPE_CHECKING:
     from xtask.manifest.table import Scalar, Table
-
-_KEY = re.compile(r"[a-z][a-z0-9_]*")
 
 SETTING_TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -22,7 +19,6 @@ SETTING_TYPES: dict[str, type | tuple[type, ...]] = {
 
 def read_setting(key: str, table: Table) -> Setting:
     """Return one typed setting, its default checked (XT0210)."""
-    table.require_grammar(key, grammar=_KEY, meaning="a setting: lower-case letters, digits, `_`")
     setting = Setting(
         key=key,
         type=table.choice("type", tuple(SETTING_TYPES)),
@@ -37,7 +33,15 @@ def read_setting(key: str, table: Table) -> Setting:
     )
     table.done()
     if setting.default is not None and (wrong := misfit(setting, setting.default)):
-        table.wrong("XT0210", f"the default of `{key}` {wrong}", "default")
+        message = f"the default of `{key}` {wrong}"
+        table.wrong("XT0210", message, "default", help="change the default, or what it must be")
+    if setting.secret and setting.default is not None:
+        table.wrong(
+            "XT0210",
+            f"`{key}` is a secret and may not have a default",
+            "default",
+            help="give it to the running product as an environment variable",
+        )
     return setting
 
 
@@ -45,7 +49,8 @@ def _number(table: Table, key: str) -> float | None:
     value = table.scalar(key)
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    table.wrong("XT0203", f"`{key}` must be a number", key)
+    message = f"`{key}` must be a number"
+    table.wrong("XT0203", message, key, help="write a number, without quotes")
     return None
 
 

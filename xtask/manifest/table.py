@@ -6,13 +6,16 @@ read returns an empty value, so that reading goes on and one run shows everythin
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Place, Problems, did_you_mean, listed
+from xtask.manifest.grammar import MAX_LENGTH
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Collection, Iterator
+
+    from xtask.manifest.grammar import Grammar
 
 Scalar = str | int | float | bool
 
@@ -25,16 +28,25 @@ _NAMES: dict[type, str] = {
     dict: "a table",
 }
 
+_HELP: dict[type, str] = {
+    str: 'put it in quotes: `"…"`',
+    bool: "write `true` or `false`, without quotes",
+    int: "write a number, without quotes",
+    list: 'put it in brackets: `["…", "…"]`, or `[[…]]` for a list of tables',
+    dict: "write a table: `[…]` on a line of its own, or `{ … }`",
+}
+
 
 class Table:
     """One table, its place, and the keys that were asked for."""
 
-    __slots__ = ("_asked", "_values", "name", "place", "problems")
+    __slots__ = ("_asked", "_is_table", "_values", "name", "place", "problems")
 
     def __init__(self, values: dict[str, Any], place: Place, problems: Problems, name: str) -> None:
         """Start reading `values`; `name` is what messages call the table."""
         self._values = values
         self._asked: set[str] = set()
+        self._is_table = True
         self.place = place
         self.problems = problems
         self.name = name
@@ -42,37 +54,38 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
-    def text(
-        self,
-        key: str,
-        *,
-        default: str | None = None,
-        grammar: re.Pattern[str] | None = None,
-        meaning: str = "",
-    ) -> str:
+    def text(self, key: str, *, default: str | None = None, grammar: Grammar | None = None) -> str:
         """Return a string; without a default the key is required.
 
         Args:
             key: the key in this table.
             default: the value when the key is absent.
-            grammar: what the whole string has to match (XT0205 otherwise).
-            meaning: how a message describes that grammar.
+            grammar: what the string has to follow (XT0205 and an empty string otherwise).
         """
         value = self._get(key, str, "" if default is None else default, required=default is None)
-        if grammar and key in self._values and isinstance(self._values[key], str):
-            self.require_grammar(value, key, grammar=grammar, meaning=meaning)
-        return str(value)
+        if grammar is None or not isinstance(self._values.get(key), str):
+            return str(value)
+        return self.checked(value, key, grammar)
 
-    def require_grammar(
-        self, value: str, *key: str | int, grammar: re.Pattern[str], meaning: str
-    ) -> None:
-        """Note XT0205 when a string does not match."""
-        if not grammar.fullmatch(value):
-            self.wrong("XT0205", f"`{_shortened(value)}` is not {meaning}", *key)
+    def checked(self, value: str, key: str, grammar: Grammar, code: str = "XT0205") -> str:
+        """Return a string that follows a grammar; otherwise nothing, and note what it is not."""
+        if grammar.matches(value):
+            return value
+        limit = f"has more than {MAX_LENGTH} characters"
+        what = limit if len(value) > MAX_LENGTH else f"is not {grammar.meaning}"
+        self.wrong(code, f"`{shortened(value)}` {what}", key, help=grammar.rule)
+        return ""
 
     def wrong(self, code: str, message: str, *key: str | int, help: str | None = None) -> None:  # noqa: A002
         """Note that something under `key` is wrong."""
         self.problems.add(code, message, self.place.at(*key), help=help)
+
+    def require_key(self, key: str, grammar: Grammar) -> None:
+        """Note a key of this table that the user chose and that does not follow its grammar."""
+        if not grammar.matches(key):
+            message = f"`{shortened(key)}` is not {grammar.meaning}"
+            place = self.place.at(key, part="key")
+            self.problems.add("XT0205", message, place, help=grammar.rule)
 
     def optional_text(self, key: str) -> str | None:
         """Return a string, or None when the key is absent."""
@@ -92,9 +105,9 @@ class Table:
         if isinstance(self._values.get(key), str) and value not in options:
             self.wrong(
                 "XT0204",
-                f"`{_shortened(value)}` is not a value of `{key}`",
+                f"`{shortened(value)}` is not a value of `{key}`",
                 key,
-                help=did_you_mean(value, options) or f"one of {listed(sorted(options))}",
+                help=did_you_mean(value, options) or f"its values are {listed(sorted(options))}",
             )
         return value
 
@@ -107,22 +120,24 @@ class Table:
         return tuple(value for value in values if isinstance(value, str))
 
     def scalar(self, key: str) -> Scalar | None:
-        """Return a string, number or boolean as it stands, or None when the key is absent."""
+        """Return a string, finite number or boolean as it stands, or None when there is none."""
         self._asked.add(key)
-        value = self._values.get(key)
-        if value is not None and not isinstance(value, Scalar):
-            message = f"`{key}` must be a string, a number, true or false"
-            self.problems.add("XT0203", message, self.place.at(key))
-            return None
-        return value
+        return self._scalar(f"`{key}`", self._values.get(key), self.place.at(key))
 
     def scalars(self, key: str) -> tuple[Scalar, ...]:
         """Return an array of strings, numbers or booleans, empty when the key is absent."""
-        return tuple(value for value in self._get(key, list, []) if isinstance(value, Scalar))
+        values = [
+            self._scalar(f"an entry of `{key}`", value, self.place.at(key, index))
+            for index, value in enumerate(self._get(key, list, []))
+        ]
+        return tuple(value for value in values if value is not None)
 
     def table(self, key: str) -> Table:
         """Return a table inside this one, empty when the key is absent."""
-        return self._inside(key, self._get(key, dict, {}))
+        inside = Table(self._get(key, dict, {}), self.place.at(key), self.problems, self._path(key))
+        # Of something else than a table nothing more is said than that.
+        inside._is_table = isinstance(self._values.get(key, {}), dict)
+        return inside
 
     def tables(self, key: str) -> list[Table]:
         """Return an array of tables, empty when the key is absent."""
@@ -151,7 +166,7 @@ class Table:
             near = did_you_mean(key, self._asked - self._values.keys())
             self.problems.add(
                 "XT0201",
-                f"unknown key `{_shortened(key)}` in {self.name}",
+                f"unknown key `{shortened(key)}` in {self.name}",
                 self.place.at(key, part="key"),
                 help=near or f"the keys of {self.name} are {listed(sorted(self._asked))}",
             )
@@ -159,25 +174,39 @@ class Table:
     def _get(self, key: str, kind: type, default: Any, *, required: bool = False) -> Any:  # noqa: ANN401
         self._asked.add(key)
         if key not in self._values:
-            if required:
-                self.problems.add("XT0202", f"`{key}` is missing in {self.name}", self.place)
+            if required and self._is_table:
+                message = f"`{key}` is missing in {self.name}"
+                self.problems.add("XT0202", message, self.place, help=f"add `{key} = …`")
             return default
         value = self._values[key]
         if type(value) is not kind:
             self._wrong_type(f"`{key}`", kind, value, self.place.at(key))
-            return kind() if kind in (str, dict, list) else default
+            return default
         return value
-
-    def _inside(self, key: str, values: dict[str, Any]) -> Table:
-        return Table(values, self.place.at(key), self.problems, self._path(key))
 
     def _path(self, key: str) -> str:
         return f"`[{key}]`" if not self.place.key else f"`[{self.name.strip('`[]')}.{key}]`"
 
+    def _scalar(self, what: str, value: object, place: Place) -> Scalar | None:
+        """Return the value if JSON has it too (RFC 8259 section 6 has no infinity and no NaN)."""
+        if isinstance(value, float) and not math.isfinite(value):
+            self.problems.add("XT0203", f"{what} must be a finite number", place, help=_HELP[int])
+        elif isinstance(value, Scalar):
+            return value
+        elif value is not None:
+            got = _NAMES.get(type(value), "a date or time")
+            wanted = "a string, a number, true or false"
+            self.problems.add(
+                "XT0203", f"{what} must be {wanted}, not {got}", place, help=_HELP[str]
+            )
+        return None
+
     def _wrong_type(self, what: str, kind: type, value: object, place: Place) -> None:
         got = _NAMES.get(type(value), "a date or time")
-        self.problems.add("XT0203", f"{what} must be {_NAMES[kind]}, not {got}", place)
+        message = f"{what} must be {_NAMES[kind]}, not {got}"
+        self.problems.add("XT0203", message, place, help=_HELP[kind])
 
 
-def _shortened(text: str, limit: int = 60) -> str:
+def shortened(text: str, limit: int = 60) -> str:
+    """Return the text as a message quotes it: its start when it is long."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

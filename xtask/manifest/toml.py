@@ -40,11 +40,18 @@ def read_toml(path: Path, shown: str, problems: Problems) -> tuple[Source, dict[
         message, span = _syntax_error(str(error), text)
         broken = Source(shown, text, lambda _text, _key, _part: span)
         problems.add(
-            "XT0104", f"this is not TOML: {message}", Place(broken), "the reader stopped here"
+            "XT0104",
+            f"this is not TOML: {message}",
+            Place(broken),
+            "the reader stopped here",
+            help="the mistake may be a line above: look for a quote or bracket without its pair",
         )
         return None
-    except RecursionError:
-        problems.add("XT0104", "this TOML is nested too deeply", Place(Source(shown, text)))
+    except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
+        too_deep = isinstance(error, RecursionError)
+        reason = "is nested too deeply" if too_deep else "has a number with too many digits"
+        place = Place(Source(shown))
+        problems.add("XT0104", f"`{shown}` {reason}", place, help="is this the right file?")
         return None
     return Source(shown, text, locate), values
 
@@ -56,7 +63,12 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        problems.add("XT0101", f"cannot read `{shown}`: {error.strerror}", place)
+        problems.add(
+            "XT0101",
+            f"cannot read `{shown}`: {error.strerror}",
+            place,
+            help="check the path (`--workspace` names the first folder) and that you may read it",
+        )
         return None
     if len(data) > MAX_BYTES:
         problems.add(
@@ -73,7 +85,7 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
             "XT0103",
             f"`{shown}` is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}",
             place,
-            help="save it as UTF-8",
+            help="save it as UTF-8; if it is not a text, is this the right file?",
         )
         return None
 
@@ -81,7 +93,7 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
 def _syntax_error(text: str, document: str) -> tuple[str, Span]:
     if found := _MISSPELT.fullmatch(text):
         return found["message"], Span(int(found["line"]), int(found["column"]), 1)
-    lines = document.splitlines() or [""]
+    lines = document.rstrip("\n").split("\n")
     return text.removesuffix(" (at end of document)"), Span(len(lines), len(lines[-1]) or 1, 1)
 
 
@@ -126,7 +138,8 @@ def _entries(
         case "table" | "table_array_element":
             name = node.named_children[0]
             base = _header(_key(name), elements, array=node.type == "table_array_element")
-            yield base, name, name
+            for end in range(len(base), 0, -1):
+                yield base[:end], name, name
             for pair in node.named_children[1:]:
                 yield from _entries(pair, base, elements)
         case "pair":

@@ -44,13 +44,14 @@ def check_imports(selection: Selection, site: Path, problems: Problems) -> None:
     environment = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
     argv = [sys.executable, "-I", "-S", str(_PROGRAM), str(site)]
     try:
-        answer = run(argv, stdin=json.dumps(targets), env=environment, cwd=site, timeout=300)
+        *_, answer = run(
+            argv, stdin=json.dumps(targets), env=environment, cwd=site, timeout=300
+        ).splitlines()
     except ProcessError as error:
-        raise XtaskError(
-            f"the import check ended early: {error.message}",
-            help="a module ends the interpreter or never returns when it is imported",
-        ) from error
-    failures: dict[str, str] = json.loads(answer.splitlines()[-1])
+        raise _early_end(error.message) from error
+    if not answer.startswith("{"):
+        raise _early_end(answer)
+    failures: dict[str, str] = json.loads(answer)
     for entry in named:
         if entry.target in failures:
             problems.add(
@@ -63,6 +64,13 @@ def check_imports(selection: Selection, site: Path, problems: Problems) -> None:
             )
     if _REGISTRY in failures and not problems.found:
         raise XtaskError(f"the generated registry cannot be imported: {failures[_REGISTRY]}")
+
+
+def _early_end(said: str) -> XtaskError:
+    return XtaskError(
+        f"the import check ended early: {said}",
+        help="the last import named above ends the interpreter or never returns",
+    )
 
 
 def _named(module: Module) -> Iterator[_Named]:

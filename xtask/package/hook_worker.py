@@ -8,7 +8,6 @@ as a process of its own; each line on standard output is the answer `{"ok": true
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import runpy
@@ -39,16 +38,17 @@ def serve(requests: Iterable[str], answers: TextIO) -> None:
 def perform(request: dict[str, Any]) -> bool:
     """Run one hook as if this were a new process; return whether it worked."""
     os.chdir(request["cwd"])
+    path, environ, sys.argv = list(sys.path), dict(os.environ), request["argv"]
     os.environ.update(request["environ"])
-    path, sys.argv = list(sys.path), request["argv"]
     try:
-        with contextlib.suppress(SystemExit):
-            runpy.run_path(request["argv"][0], run_name="__main__")
-    except BaseException:  # noqa: BLE001 - whatever a back end raises is its answer
+        runpy.run_path(request["argv"][0], run_name="__main__")
+    except BaseException:  # noqa: BLE001 - whatever a back end raises, SystemExit too, is its answer
         traceback.print_exc()
         return False
     finally:
         sys.path[:] = path
+        os.environ.clear()
+        os.environ.update(environ)
     return True
 
 

@@ -2,14 +2,14 @@
 
 xtask never imports it. It is started with the product's Python, `-I -S`, the product's packages as
 the only folder beside the standard library. Standard input is a list of `package.module:attribute`;
-standard output maps each one that cannot be imported to the reason.
+the last line of standard output maps each one that cannot be imported to the reason.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
+import os
 import sys
 
 
@@ -26,13 +26,20 @@ def probe(target: str) -> str | None:
 
 
 def main() -> None:
-    """Probe what standard input names; what modules print goes to standard error."""
+    """Probe what standard input names; what modules print, even at exit, goes to standard error."""
     sys.path.insert(0, sys.argv[1])
     sys.dont_write_bytecode = True
     targets = json.load(sys.stdin)
-    with contextlib.redirect_stdout(sys.stderr):
-        failures = {target: reason for target in targets if (reason := probe(target))}
-    print(json.dumps(failures))  # noqa: T201 - this program's answer
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    failures = {}
+    for target in targets:
+        for stream in (answer.fileno(), 2):  # the last one, when the answer never comes
+            os.write(stream, f"importing {target}\n".encode())
+        if reason := probe(target):
+            failures[target] = reason
+    with answer:
+        json.dump(failures, answer)
 
 
 if __name__ == "__main__":

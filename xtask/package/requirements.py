@@ -159,7 +159,7 @@ def download(packages: Sequence[Package], cache: Path) -> dict[str, tuple[Path, 
     """
     store = cache / "wheels" / "index"
     receipts = {package.name: store / f"{_key(package)}.txt" for package in packages}
-    missing = [package for package in packages if not receipts[package.name].exists()]
+    missing = [package for package in packages if not _kept(receipts[package.name])]
     if missing:
         _download(missing, store, receipts)
     found = {}
@@ -173,6 +173,10 @@ def download(packages: Sequence[Package], cache: Path) -> dict[str, tuple[Path, 
             )
         found[package.name] = wheel, digest
     return found
+
+
+def _kept(receipt: Path) -> bool:
+    return receipt.is_file() and receipt.with_name(receipt.read_text().strip()).is_file()
 
 
 def _key(package: Package) -> str:

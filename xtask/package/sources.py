@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 # What tools leave behind, and what is never part of a module.
 _IGNORED_FOLDERS = frozenset(
-    {"__pycache__", "build", "dist", "node_modules"}
+    {"__pycache__", "node_modules"}
     | {".git", ".hg", ".idea", ".vscode", ".venv", ".tox", ".nox"}
     | {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
+# What build back ends write at the top of a project; a folder of assets may well be called `dist`.
+_IGNORED_AT_THE_TOP = frozenset({"build", "dist"})
 _IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".DS_Store")
 
 
@@ -51,7 +53,7 @@ def source_files(root: Path) -> tuple[SourceFile, ...]:
         if not stat.S_ISREG(mode):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
             raise XtaskError(
-                f"{path} is {kind}", help="a module's files are regular files; copy it instead"
+                f"{path.path} is {kind}", help="a module's files are regular files; copy it instead"
             )
         found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), sha256_file(Path(path))))
     return tuple(sorted(found))
@@ -67,10 +69,14 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], s
             except UnicodeEncodeError:
                 raise XtaskError(f"{entry.path!r} has a name that is not UTF-8") from None
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in _IGNORED_FOLDERS:
+                if not _is_left_over(entry.name, top=not prefix):
                     yield from _walk(entry.path, f"{prefix}{entry.name}/")
             else:
                 yield entry, prefix + entry.name
+
+
+def _is_left_over(folder: str, *, top: bool) -> bool:
+    return folder in _IGNORED_FOLDERS or (top and folder in _IGNORED_AT_THE_TOP)
 
 
 def source_digest(files: tuple[SourceFile, ...]) -> str:
@@ -99,7 +105,7 @@ def published_manifest(wheel: Path, cache: Path) -> Path:
         ]
         if len(found) != 1 or found[0].file_size > MAX_BYTES:
             raise XtaskError(
-                f"{wheel.name} has no module.toml in its package",
+                f"{wheel.name} does not hold one module.toml in its package",
                 help='write one in the workspace and name it: `manifest = "modules/NAME.toml"`',
             )
         data = archive.read(found[0])

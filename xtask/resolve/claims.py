@@ -25,8 +25,11 @@ class Claim(NamedTuple):
 
 
 def claims(module: Module) -> Iterator[Claim]:
-    """Yield everything that a module owns."""
+    """Yield everything that a module owns; what could not be read is nobody's."""
+    return (claim for claim in _claims(module) if claim.key)
 
+
+def _claims(module: Module) -> Iterator[Claim]:
     def claim(kind: str, key: str, place: Place, shown: str = "") -> Claim:
         return Claim(kind, key, shown or key, module.name, place)
 
@@ -58,9 +61,11 @@ def refuse_overlap(modules: Iterable[Module], problems: Problems) -> None:
 
 
 def _overlap(first: Claim, second: Claim, problems: Problems) -> None:
+    both = f"`{first.owner}` and `{second.owner}` both claim the {second.kind} `{second.shown}`"
+    twice = f"`{first.owner}` claims the {second.kind} `{second.shown}` twice"
     problems.add(
         "XT0304",
-        f"`{first.owner}` and `{second.owner}` both claim the {second.kind} `{second.shown}`",
+        twice if first.owner == second.owner else both,
         second.place,
         f"claimed again by `{second.owner}`",
         others=[(first.place, f"claimed first by `{first.owner}`")],
@@ -83,21 +88,36 @@ def _refuse_reserved(claim: Claim, problems: Problems) -> None:
 
 
 def _refuse_swallowed(modules: Iterable[Module], problems: Problems) -> None:
-    """Note prefixes below an ASGI application of another module: they would never be reached."""
+    """Note prefixes below an ASGI application of another module, and pages at or below any.
+
+    They would never be reached.
+    """
     apps = {app.prefix: (module, app) for module in modules for app in module.apps}
+    for prefix, (module, mounted) in apps.items():
+        for path in RESERVED:
+            if prefix and path.startswith(f"{prefix}/"):
+                problems.add(
+                    "XT0304",
+                    f"the application of `{module.name}` would own `{path}`, "
+                    "which the host serves itself",
+                    mounted.place.at("prefix"),
+                    help="mount it deeper, such as under `/api/shop`",
+                )
     for module in modules:
-        for part in _mounted(module):
-            steps = part.prefix.split("/")
-            for end in range(2, len(steps)):
+        places = [(part.prefix, part.place.at("prefix"), False) for part in _mounted(module)]
+        places += [(route.path, route.place.at("path"), True) for route in module.routes]
+        for path, place, is_page in places:
+            steps = path.split("/")
+            for end in range(2, len(steps) + is_page):
                 owner, app = apps.get("/".join(steps[:end]), (None, None))
-                if owner and app and owner.name != module.name:
+                if owner and app and (is_page or owner.name != module.name):
                     problems.add(
                         "XT0304",
-                        f"`{part.prefix}` of `{module.name}` lies below `{app.prefix}`, "
+                        f"`{path}` of `{module.name}` is inside of `{app.prefix}`, "
                         f"which the application of `{owner.name}` owns whole",
-                        part.place.at("prefix"),
+                        place,
                         others=[(app.place.at("prefix"), f"mounted by `{owner.name}`")],
-                        help="move one of the two prefixes",
+                        help="move one of the two",
                     )
 
 

@@ -129,7 +129,7 @@ def cause(selection: Selection, path: KeyPath) -> Place:
     """Return the manifest place that a part of the facts came from, by its path in them."""
     composition = selection.composition
     if len(path) < 2 or path[0] != "modules":  # noqa: PLR2004 - ("modules", index, …)
-        return composition.place.at(*path)
+        return composition.place.at(*(("build",) if path == ("deployment_profile",) else ()), *path)
     module = selection.modules[int(path[1])]
     key, rest = (path[2], path[3:]) if len(path) > 2 else ("", ())  # noqa: PLR2004
     if key in _PARTS and rest:
@@ -138,8 +138,17 @@ def cause(selection: Selection, path: KeyPath) -> Place:
         return place.at(*rest[1:]) if len(rest) > 1 else place
     if key == "values":
         return composition.place.at("settings", "modules", module.name, *rest)
+    if key == "requires" and rest:
+        return _need(selection, module, selection.needs[module.name][int(rest[0])])
     document = module.place._replace(key=())
     return document.at(*_DOCUMENT_KEYS.get(str(key), ("module", str(key) or "name")), *rest)
+
+
+def _need(selection: Selection, module: Module, name: str) -> Place:
+    """Return where it is written that a module needs another: its manifest, else `depends_on`."""
+    own = [requirement.place for requirement in module.requires if requirement.module == name]
+    entry = selection.composition.entries[module.name]
+    return own[0] if own else entry.place.at("depends_on", entry.depends_on.index(name))
 
 
 _DOCUMENT_KEYS: dict[str, tuple[str, ...]] = {

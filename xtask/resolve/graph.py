@@ -64,7 +64,7 @@ def enabled(composition: Composition, problems: Problems) -> dict[str, Place]:
                 "XT0306",
                 f"`default_enabled` names `{name}`, which is not in `[modules]`",
                 place,
-                help=did_you_mean(name, entries),
+                help=did_you_mean(name, entries) or "add it to `[modules]`, or remove it here",
             )
     return chosen
 
@@ -73,12 +73,10 @@ def closure(roots: Mapping[str, Place], edges: Edges, problems: Problems) -> fro
     """Return the roots and everything they need; XT0301 with the chain for what is missing."""
     asked: dict[str, tuple[str, Edge] | None] = dict.fromkeys(sorted(roots))
     queue = deque(asked)
-    missing: set[str] = set()
     while queue:
         name = queue.popleft()
         for edge in edges[name]:
             if edge.module not in edges:
-                missing.add(edge.module)
                 _missing(edge, name, asked, edges, roots, problems)
             elif edge.module not in asked:
                 asked[edge.module] = (name, edge)
@@ -123,7 +121,10 @@ def check_ranges(
                 parse_range(edge.range)
             except RangeError as error:
                 problems.add(
-                    "XT0207", f"`{edge.range}` is not a version range: {error}", edge.place
+                    "XT0207",
+                    f"this is not a version range: {error}",
+                    edge.place,
+                    help="such as `^1.2`, `>=1.0, <3.0` or `1.x || ^3`",
                 )
                 continue
             needed = modules.get(edge.module)
@@ -232,10 +233,12 @@ def _report_cycle(cycle: list[str], edges: Edges, problems: Problems) -> None:
     (place, label), *others = steps
     problems.add(
         "XT0302",
-        f"{listed(sorted(cycle))} need each other",
+        f"{listed(sorted(cycle))} need each other" if others else f"`{cycle[0]}` needs itself",
         place,
         label,
         others=others,
         notes=[" → ".join([*cycle, cycle[0]])],
-        help="let one of them publish an event or move the shared part into a third module",
+        help="let one of them publish an event, or move what both need into a third module"
+        if others
+        else "remove this line: a module has itself already",
     )

@@ -21,7 +21,8 @@ _COMPARATOR = re.compile(
     r"(?P<operator>\^|~|>=|<=|>|<|=)?\s*"
     r"(?P<major>0|[1-9]\d*|[*xX])"
     r"(?:\.(?P<minor>0|[1-9]\d*|[*xX])(?:\.(?P<patch>0|[1-9]\d*|[*xX])"
-    r"(?P<rest>(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?))?)?"
+    r"(?P<rest>(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?))?)?",
+    re.ASCII,
 )
 _WILD = {None, "*", "x", "X"}
 _MAX_LENGTH = 256
@@ -148,7 +149,10 @@ def _bounds(found: re.Match[str]) -> list[Bound]:
     numbers = [int(part) for part in parts[:known]]
     low = Version(*numbers, *[0] * (3 - known))
     if found["rest"]:
-        low = parse_version(f"{low}{found['rest']}")
+        try:
+            low = parse_version(f"{low}{found['rest']}")
+        except ValueError:
+            raise RangeError(f"`{low}{found['rest']}` is not a semantic version") from None
     return _expand(operator, low, known, numbers)
 
 
@@ -170,7 +174,9 @@ def _expand(  # noqa: PLR0911 - one return for each operator
         case "=":
             return [Bound(">=", low), Bound("<", above)] if partial else [Bound("=", low)]
         case ">":
-            return [Bound(">=", above)] if partial else [Bound(">", low)]
+            return [Bound(">=", above.finalize_version())] if partial else [Bound(">", low)]
+        case "<" if partial:
+            return [Bound("<", low.replace(prerelease="0"))]
         case "<=":
             return [Bound("<", above)] if partial else [Bound("<=", low)]
         case _:
@@ -183,6 +189,6 @@ def _caret(numbers: list[int]) -> int:
 
 
 def _above(numbers: list[int], index: int) -> Version:
-    """Return the first version after all that share the numbers up to `index`."""
+    """Return the first version, prereleases too, after all that share the numbers to `index`."""
     major, minor, patch, *_ = *numbers[:index], numbers[index] + 1, 0, 0
-    return Version(major, minor, patch)
+    return Version(major, minor, patch, "0")

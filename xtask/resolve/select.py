@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Problems, did_you_mean, listed
 from xtask.manifest.setting import misfit
+from xtask.manifest.table import shortened
 from xtask.resolve import graph
 from xtask.resolve.claims import refuse_overlap
 
@@ -52,7 +53,8 @@ def select(
     ordered = graph.order(names, edges, problems)
     chosen = tuple(modules[name] for name in ordered if name in modules)
     refuse_overlap(chosen, problems)
-    _check_references(chosen, problems)
+    if len(chosen) == len(ordered):  # what could not be read may bring what a reference names
+        _check_references(chosen, problems)
     _check_hosts(chosen, problems)
     return Selection(
         composition=composition,
@@ -90,27 +92,34 @@ def _check_references(modules: tuple[Module, ...], problems: Problems) -> None:
         for link in module.navigation:
             route = routes.get(link.route)
             if route is None:
-                message = f"navigation of `{module.name}` leads to `{link.route}`, no such route"
-                near = did_you_mean(link.route, routes)
+                message = f"navigation leads to `{shortened(link.route)}`, which is not a route"
+                near = did_you_mean(link.route, routes) or "name a route of `[[frontend.routes]]`"
                 problems.add("XT0307", message, link.place.at("route"), help=near)
             elif route.parameters:
                 message = f"navigation cannot lead to `{route.path}`: it has parameters"
-                problems.add("XT0307", message, link.place.at("route"))
+                problems.add(
+                    "XT0307",
+                    message,
+                    link.place.at("route"),
+                    others=[(route.place.at("path"), "a link cannot know what to put here")],
+                    help="lead to a route without parameters, such as the list of these",
+                )
             if link.permission and link.permission not in permissions:
-                message = f"nobody declares the permission `{link.permission}`"
-                near = did_you_mean(link.permission, permissions)
+                message = f"nobody declares the permission `{shortened(link.permission)}`"
+                near = did_you_mean(link.permission, permissions) or "declare it in `[permissions]`"
                 problems.add("XT0307", message, link.place.at("permission"), help=near)
 
 
 def _check_hosts(modules: tuple[Module, ...], problems: Problems) -> None:
     hosts = [module for module in modules if module.host]
     if len(hosts) > 1:
+        first, *others = [module.place._replace(key=("host",), part="key") for module in hosts]
         problems.add(
             "XT0305",
-            f"{listed(module.name for module in hosts)} all want to be the host",
-            hosts[1].place.at("name"),
-            others=[(hosts[0].place.at("name"), "this one too")],
-            help="keep one: it is what the image starts",
+            f"{listed(module.name for module in hosts)} want to be the host, but a product has one",
+            first,
+            others=[(place, "this one too") for place in others],
+            help="keep one `[host]`: it is what the image starts",
         )
 
 
@@ -140,8 +149,13 @@ def _values(
                 _check_value(module, key, value, problems)
         elif name not in composition.entries:
             place = composition.place.at("settings", "modules", name, part="key")
-            near = did_you_mean(name, modules)
-            problems.add("XT0306", f"settings for `{name}`, no such module", place, help=near)
+            near = did_you_mean(name, composition.entries)
+            problems.add(
+                "XT0306",
+                f"there are settings for `{shortened(name)}`, which is not in `[modules]`",
+                place,
+                help=near or "remove them, or add the module",
+            )
     for module in chosen:
         _require_values(module, found.get(module.name, {}), problems)
     return {module.name: found.get(module.name, {}) for module in chosen}
@@ -151,8 +165,12 @@ def _check_value(module: Module, key: str, value: Value, problems: Problems) -> 
     settings = {setting.key: setting for setting in module.settings}
     setting = settings.get(key)
     if setting is None:
-        near = did_you_mean(key, settings)
-        problems.add("XT0308", f"`{module.name}` has no setting `{key}`", value.place, help=near)
+        problems.add(
+            "XT0308",
+            f"`{module.name}` has no setting `{shortened(key)}`",
+            value.place._replace(part="key"),
+            help=did_you_mean(key, settings) or _settings_of(module),
+        )
     elif setting.secret:
         problems.add(
             "XT0308",
@@ -167,7 +185,13 @@ def _check_value(module: Module, key: str, value: Value, problems: Problems) -> 
             f"`{key}` of `{module.name}` {wrong}",
             value.place,
             others=[(setting.place, "declared here")],
+            help="change the value, or what the module declares",
         )
+
+
+def _settings_of(module: Module) -> str:
+    names = listed(sorted(setting.key for setting in module.settings))
+    return f"its settings are {names}" if names else "it has no settings"
 
 
 def _require_values(module: Module, given: Mapping[str, Scalar], problems: Problems) -> None:

@@ -1,0 +1,77 @@
+"""Compositions and exactly what is generated from them.
+
+Each folder is a workspace with its `generated/`. After a change of a template,
+`python -m xtask generate-registry --workspace tests/golden/CASE` writes it anew; read the
+difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import workspace
+from xtask.cli import main
+from xtask.generate.tree import generate
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+CASES = sorted(path.parent.name for path in HERE.glob("*/modules.toml"))
+
+
+def present(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "__pycache__"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_generates_exactly_these_files(case: str) -> None:
+    tree = generate(workspace.selection(HERE / case))
+    assert present(HERE / case / "generated") == {file.name: file.data for file in tree}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_causes_change_no_byte_and_each_line_has_one(case: str) -> None:
+    selection = workspace.selection(HERE / case)
+    for plain, marked in zip(generate(selection), generate(selection, causes=True), strict=True):
+        assert (plain.name, plain.data) == (marked.name, marked.data)
+        if marked.causes:
+            assert len(marked.causes) >= marked.data.count(b"\n")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_writing_twice_changes_nothing(case: str, tmp_path: Path) -> None:
+    shutil.copytree(HERE / case, tmp_path / "copy", ignore=shutil.ignore_patterns("generated"))
+    copy = ["--workspace", str(tmp_path / "copy")]
+    assert main(["generate-registry", *copy]) == 0
+    assert present(HERE / case / "generated") == present(tmp_path / "copy/generated")
+    assert main(["generate-registry", "--check", *copy]) == 0
+
+
+def test_generated_python_is_formatted() -> None:
+    folders = [ROOT / "generated", *sorted(HERE.glob("*/generated"))]
+    done = subprocess.run(
+        ["ruff", "format", "--diff", "--isolated", "--no-cache", *map(str, folders)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("case", ["../..", "text_that_attacks"])
+def test_generated_python_is_typed(case: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "generated",
+         "--follow-imports=silent", "--config-file="],
+        cwd=HERE / case, env={"PATH": "/usr/bin", "MYPYPATH": mypy_path(case)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def mypy_path(case: str) -> str:
+    if case != "text_that_attacks":
+        return ":".join(str(path) for path in sorted((ROOT / "modules").glob("*/src")))
+    return str(HERE / case / "stubs")

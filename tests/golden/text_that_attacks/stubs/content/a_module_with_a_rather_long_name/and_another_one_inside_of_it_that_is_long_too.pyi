@@ -1,0 +1,1 @@
+router_of_everything: object

@@ -1,0 +1,182 @@
+"""`modules.toml`: every key arrives, and no bytes make reading it raise."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import workspace
+from tests.support.budgets import budget
+from xtask.diagnostics import Problems
+from xtask.manifest.composition import (
+    Composition,
+    GitSource,
+    IndexSource,
+    PathSource,
+    read_composition,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+EVERYTHING = f"""
+schema = 1
+app = "shop-front"
+
+[build]
+target = "aarch64-unknown-linux-gnu"
+profile = "debug"
+deployment_profile = "headless"
+
+[image]
+base = "interpreter"
+repository = "localhost:5000/shop/front"
+
+[modules]
+content = {{ source = "path", path = "modules/content", required = true }}
+shop = {{ path = "shop", depends_on = ["content", "links"] }}
+links = {{ source = "git", git = "https://example.org/links", rev = "{COMMIT}", path = "module" }}
+metrics = {{ source = "index", package = "Metrics.Kit", version = ">=1,<2", manifest = "m.toml" }}
+plain = {{ source = "index", package = "plain" }}
+
+[settings]
+default_enabled = ["content", "shop"]
+
+[settings.modules.shop]
+currency = "EUR"
+limit = 3
+
+[environments.staging]
+
+[environments.prod]
+rank = 5
+requires = ["staging"]
+target = "docker"
+port = 9000
+"""
+
+
+def read(path: Path, text: str | bytes) -> tuple[Composition | None, list[str]]:
+    problems = Problems()
+    workspace.write(path, {"modules.toml": text})
+    composition = read_composition(path / "modules.toml", problems)
+    return composition, [problem.code for problem in problems.found]
+
+
+def test_every_key_arrives(tmp_path: Path) -> None:
+    found, codes = read(tmp_path, EVERYTHING)
+    assert codes == []
+    assert found
+    assert (found.app, found.platform, found.profile) == ("shop-front", "linux/arm64", "debug")
+    assert (found.deployment_profile, found.base) == ("headless", "interpreter")
+    assert found.repository == "localhost:5000/shop/front"
+    assert {name: entry.source for name, entry in found.entries.items()} == {
+        "content": PathSource("modules/content"),
+        "shop": PathSource("shop"),
+        "links": GitSource("https://example.org/links", COMMIT, "module"),
+        "metrics": IndexSource("Metrics.Kit", ">=1,<2", "m.toml"),
+        "plain": IndexSource("plain", "", None),
+    }
+    assert [name for name, entry in found.entries.items() if entry.required] == ["content"]
+    assert found.entries["shop"].depends_on == ("content", "links")
+    assert [name for name, _ in found.default_enabled or ()] == ["content", "shop"]
+    assert {key: value.value for key, value in found.settings["shop"].items()} == {
+        "currency": "EUR",
+        "limit": 3,
+    }
+    staging, prod = found.environments.values()
+    assert staging[:5] == ("staging", 1, "record", 8081, ())
+    assert prod[:5] == ("prod", 5, "docker", 9000, ("staging",))
+
+
+def test_nearly_everything_has_a_default(tmp_path: Path) -> None:
+    found, codes = read(tmp_path, 'schema = 1\napp = "shop"\n')
+    assert codes == []
+    assert found
+    assert (found.platform, found.profile, found.deployment_profile) == (
+        "linux/amd64",
+        "release",
+        "monolith",
+    )
+    assert (found.base, found.repository) == ("interpreter", "localhost/shop")
+    assert (found.entries, found.default_enabled, found.settings, found.environments) == (
+        {},
+        None,
+        {},
+        {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "code"),
+    [
+        ("", "XT0105"),
+        ("schema = 2", "XT0106"),
+        ('schema = "1"', "XT0106"),
+        ("schema = true", "XT0106"),
+        ("schema = 1.0", "XT0203"),
+        ("schema = [1]", "XT0106"),
+    ],
+)
+def test_reads_schema_1_only(tmp_path: Path, schema: str, code: str) -> None:
+    assert read(tmp_path, f'{schema}\napp = "shop"\n')[1] == [code]
+
+
+@pytest.mark.parametrize("path", ["..", "../x", "a/../../x", "/x", "a\\\\b", "a\\u0000b"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'path = "{path}"',
+        f'source = "git", git = "x", rev = "{COMMIT}", path = "{{path}}"',
+        'source = "index", package = "x", manifest = "{path}"',
+    ],
+)
+def test_refuses_a_path_that_leaves_the_workspace(tmp_path: Path, entry: str, path: str) -> None:
+    text = f'schema = 1\napp = "a"\n[modules]\nx = {{ {entry.format(path=path)} }}\n'
+    assert read(tmp_path, text)[1] == ["XT0107"]
+
+
+def test_unknown_source_is_one_problem(tmp_path: Path) -> None:
+    text = (
+        'schema = 1\napp = "a"\n[modules]\nx = { source = "cargo", crate = "x", version = "1" }\n'
+    )
+    assert read(tmp_path, text)[1] == ["XT0204"]
+
+
+@budget(200)
+@given(st.binary(max_size=40), st.integers(0, len(EVERYTHING)), st.integers(0, 30))
+def test_any_bytes_anywhere_are_read_or_a_problem(
+    tmp_path: Path, data: bytes, start: int, length: int
+) -> None:
+    text = EVERYTHING.encode()
+    found, codes = read(tmp_path, text[:start] + data + text[start + length :])
+    assert found is not None or codes
+
+
+VALUES = [
+    '""',
+    '"x"',
+    "0",
+    "-1",
+    "1e400",
+    "nan",
+    "true",
+    "[]",
+    "{}",
+    "[[]]",
+    "1979-05-27",
+    '"é"',
+    '"' + "y" * 300 + '"',
+]
+
+
+@budget(300)
+@given(st.sampled_from(re.findall(r"= ([^,{}\n]+)", EVERYTHING)), st.sampled_from(VALUES))
+def test_any_value_anywhere_is_read_or_a_problem(tmp_path: Path, old: str, new: str) -> None:
+    found, codes = read(tmp_path, EVERYTHING.replace(f"= {old}", f"= {new}", 1))
+    assert found is not None or codes

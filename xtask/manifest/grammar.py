@@ -1,0 +1,94 @@
+"""The grammars of strings in manifests: what matches becomes identifiers, URLs and file names."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# Longer than any sensible name or path, shorter than what a file system refuses.
+MAX_LENGTH = 200
+
+
+class Grammar(NamedTuple):
+    """A regular expression for the whole string, what it is called, and how one is written."""
+
+    pattern: re.Pattern[str]
+    meaning: str
+    rule: str
+
+    def matches(self, text: str) -> bool:
+        """Return whether a string follows the grammar."""
+        return len(text) <= MAX_LENGTH and self.pattern.fullmatch(text) is not None
+
+
+def _grammar(pattern: str, meaning: str, rule: str) -> Grammar:
+    return Grammar(re.compile(pattern), meaning, rule)
+
+
+# One step of a URL path; `.` and `..` are resolved by clients, so none arrives (RFC 3986 5.2.4).
+_STEP = r"(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+"
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_NUMBER = r"(0|[1-9][0-9]{0,17})"
+_LABEL = rf"({_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSIONS = r"(~=|==|!=|<=|>=|<|>) *[0-9][A-Za-z0-9.*+!_-]*"
+_METADATA = r"\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*"
+
+NAME = _grammar(
+    r"[a-z][a-z0-9]*([-_][a-z0-9]+)*",
+    "a name",
+    "lower-case letters, digits, and single `-` or `_` between them, such as `gift-cards`",
+)
+SETTING = _grammar(
+    r"[a-z][a-z0-9_]*", "a name of a setting", "lower-case letters, digits and `_`: `page_size`"
+)
+VERSION = _grammar(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_LABEL}(\.{_LABEL})*)?({_METADATA})?",
+    "a semantic version",
+    "write three numbers: `1.0.0` (semver.org 2.0.0)",
+)
+PACKAGE = _grammar(
+    r"[a-z][a-z0-9_]*", "a Python package", "lower-case letters, digits and `_`: `gift_cards`"
+)
+ENTRY_POINT = _grammar(
+    r"[a-z][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
+    "`package.module:attribute`",
+    "write the module, a colon, and a name in it, such as `shop.api:router`",
+)
+PREFIX = _grammar(
+    rf"(/{_STEP})+", "a path prefix", "begin with `/` and do not end with it: `/api/shop`"
+)
+ROUTE = _grammar(
+    rf"/|(/({_STEP}|:[a-z][a-z0-9_]*))+",
+    "a route path",
+    "begin with `/`, name parameters with a colon: `/articles/:id`",
+)
+EVENT = _grammar(
+    r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+",
+    "an event",
+    "lower-case words with a dot between them, such as `shop.order.placed`",
+)
+FILE = _grammar(
+    rf"{_PART}(/{_PART})*",
+    "a relative path of plain names",
+    "letters, digits, `.`, `_` and `-`, with `/` between folders, such as `static/page.js`",
+)
+COMMIT = _grammar(
+    r"[0-9a-f]{40}([0-9a-f]{24})?",
+    "a full commit id",
+    "write all 40 hex digits that `git rev-parse` prints: a branch would move",
+)
+PROJECT = _grammar(
+    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
+    "a name of the Python package index",
+    "letters, digits, `.`, `_` and `-`, such as `prometheus-client`",
+)
+SPECIFIER = _grammar(
+    rf"({_VERSIONS}( *, *{_VERSIONS})*)?",
+    "a version specifier of the Python package index",
+    "comparisons with a comma between them, such as `>=1.2,<2` (PEP 440)",
+)
+REPOSITORY = _grammar(
+    r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9]+([._-]+[a-z0-9]+)*)+",
+    "an image repository",
+    "a host and a path without a tag, such as `registry.example/shop/storefront`",
+)
