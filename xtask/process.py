@@ -61,7 +61,10 @@ def run(
             program, reason=f"cannot be started: {error.strerror}", output=""
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise ProcessError(program, reason=f"took longer than {timeout:g} s", output="") from error
+        said = (error.stderr or b"").decode(errors="replace")
+        raise ProcessError(
+            program, reason=f"took longer than {timeout:g} s", output=said
+        ) from error
     if done.returncode != 0:
         said = done.stderr or done.stdout
         raise ProcessError(program, reason=f"failed with exit code {done.returncode}", output=said)

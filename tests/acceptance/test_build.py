@@ -257,3 +257,41 @@ def test_a_killed_build_leaves_nothing_that_stops_the_next_one(tmp_path: Path) -
     rows = shop.xtask("builds", "--json").document
     assert [row["status"] for row in rows] == ["succeeded", "failed"]
     assert rows[0]["manifest_hash"] == rows[1]["manifest_hash"]
+
+
+def test_what_is_no_longer_generated_is_removed(shop: Workspace) -> None:
+    shop.built()
+    (shop.root / "generated" / "old.py").write_text("x = 1\n")
+    checked = shop.xtask("generate-registry", "--check")
+    assert checked.code == 4
+    assert "generated/old.py is not generated" in checked.err
+    assert shop.xtask("generate-registry", "--json").document == {"changed": ["old.py"]}
+    assert not (shop.root / "generated" / "old.py").exists()
+
+
+def test_a_module_of_a_git_commit_is_built_and_a_wrong_commit_says_so(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    repository = tmp_path / "repository"
+    (shop.root / "modules" / "cart").rename(repository)
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "cart"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    source = f'source = "git", git = "{repository.as_uri()}", rev = "{head.stdout.strip()}"'
+    shop.edit("modules.toml", 'path = "modules/cart"', source)
+    document = shop.built()
+    assert [module["id"] for module in document["modules"]] == ["host", "cart"]
+    shop.edit("modules.toml", head.stdout.strip(), "0" * 40)
+    said = shop.xtask("validate-manifest")
+    assert said.code == 1
+    assert "cannot fetch commit 000000000000" in said.err
+
+
+def test_local_problems_are_shown_before_anything_is_fetched(shop: Workspace) -> None:
+    source = f'source = "git", git = "https://127.0.0.1:9/cart", rev = "{"0" * 40}"'
+    shop.edit("modules.toml", 'path = "modules/cart"', source)
+    shop.edit("modules/host/module.toml", 'version = "1.0.0"', 'version = "one"')
+    said = shop.xtask("validate-manifest")
+    assert said.code == 3
+    assert "error[XT0206]" in said.err

@@ -69,7 +69,7 @@ def test_a_bug_is_exit_70_with_a_log_and_no_traceback(tmp_path: Path) -> None:
     (broken / "sitecustomize.py").write_text(
         "import xtask.pipeline.compose as c\n"
         "def bug(_): raise ValueError('oops')\n"
-        "c.compose = bug\n"
+        "c.validate = bug\n"
     )
     said = shop.xtask("validate-manifest", PYTHONPATH=f"{broken}:{ROOT}")
     assert said.code == 70

@@ -111,7 +111,7 @@ def test_a_source_that_warns_is_compiled_quietly() -> None:
     assert compile_module(b"x = 1 is 1\ny = '\\d'\n", "app/noisy.py")
 
 
-def test_who_else_uses_a_letter_does_not_change_the_bytes(tmp_path: Path) -> None:
+def test_who_else_uses_a_letter_does_not_change_the_bytes() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); kept = [sys.argv[2]] * 3 + list(sys.argv[2]);"
         "from xtask.image.bytecode import compile_module;"

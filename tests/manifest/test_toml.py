@@ -202,8 +202,17 @@ def test_deep_nesting_that_can_be_read_can_be_located(tmp_path: Path) -> None:
 def test_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:
     problems = Problems()
     assert read_toml(tmp_path, "here", problems) is None
-    assert [problem.message for problem in problems.found] == ["cannot read `here`: Is a directory"]
+    assert [problem.message for problem in problems.found] == [
+        "cannot read `here`: it is not a file"
+    ]
 
 
 def test_place_of_a_key_that_is_no_toml_is_still_a_place() -> None:
     assert tuple(locate('"\\ud800" = 1\n', ('"\\ud800"',), "key")) == (1, 1, 8)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "module.toml")
+    problems = Problems()
+    assert read_text(tmp_path / "module.toml", "module.toml", problems) is None
+    assert [problem.code for problem in problems.found] == ["XT0101"]

@@ -86,7 +86,7 @@ def test_hook_that_ends_the_process_is_a_failure(worker: HookWorker, script: Pat
     for _ in range(2):
         with pytest.raises(subprocess.CalledProcessError):
             ask(worker, script, "import os; os._exit(0)")
-        assert worker.output == "the build back end ended its process"
+        assert worker.output == "the build back end ended its process, or took too long"
         worker._process.wait()
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def validate_manifest(context: Context) -> None:
     """Read everything, prove that it fits, write nothing."""
-    from xtask.pipeline.compose import compose  # noqa: PLC0415 - start-up
+    from xtask.pipeline.compose import validate  # noqa: PLC0415 - start-up
 
-    selection = compose(context.settings.workspace).selection
+    selection = validate(context.settings.workspace)
     names = [module.name for module in selection.modules]
     context.output.result(
         {"valid": True, "app": selection.composition.app, "modules": names},

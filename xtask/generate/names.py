@@ -16,6 +16,7 @@ from xtask.errors import XtaskError
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_COLUMNS = 88
 _SCRIPT_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _PROTOTYPE_KEYS = {"__proto__", "constructor", "prototype"}
 
 
@@ -139,5 +140,7 @@ def typescript(text: str) -> Safe:
 
 def json_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return JSON in which everything that cannot be seen, such as U+202E, is an escape."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = _ENCODER.encode(value)
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

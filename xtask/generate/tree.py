@@ -22,7 +22,7 @@ from xtask.resolve.facts import facts
 from xtask.resolve.plan import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from jinja2 import Environment
 
@@ -62,8 +62,8 @@ def generate(selection: Selection, *, causes: bool = False) -> Tree:
         _text(name, _environment().get_template(f"{name}.j2").render(names)) for name in templates
     ]
     found += [
-        _json("composition.json", {"schema": 1, "digest": digest, **known}, {}),
-        _json("routes.json", *_route_map(known)),
+        _json("composition.json", {"schema": 1, "digest": digest, **known}, {}, depth=4),
+        _json("routes.json", *_route_map(known), depth=2),
         File("__init__.py", _PACKAGE),
         File("py.typed", b""),
     ]
@@ -243,9 +243,11 @@ def _text(name: str, rendered: str) -> File:
     return File(name, "\n".join(lines).encode(), tuple(causes))
 
 
-def _json(name: str, value: dict[str, Any], origins: dict[KeyPath, KeyPath]) -> File:
-    lines = list(_json_lines(value, (), "", ""))
-    text = "\n".join(line for line, _ in lines) + "\n"
+def _json(name: str, value: dict[str, Any], origins: dict[KeyPath, KeyPath], *, depth: int) -> File:
+    """Write a document whose first `depth` levels have a line for each entry, deeper ones none."""
+    lines: list[tuple[str, KeyPath]] = []
+    _write(value, (), "", "", depth, lines)
+    text = "".join(f"{line}\n" for line, _ in lines)
     return File(name, text.encode(), tuple(_origin(path, origins) for _, path in lines))
 
 
@@ -253,20 +255,26 @@ def _origin(path: KeyPath, origins: dict[KeyPath, KeyPath]) -> KeyPath:
     return origins[path[:2]] + path[2:] if path[:2] in origins else path
 
 
-def _json_lines(value: Any, path: KeyPath, head: str, indent: str) -> Iterator[tuple[str, KeyPath]]:  # noqa: ANN401
-    """Yield the lines of indented JSON with the path that each shows; lists of words stay flat."""
-    if not isinstance(value, dict | list) or not value or _is_flat(value):
-        yield head + json_text(value), path
+def _write(  # noqa: PLR0913, PLR0917 - what one level hands to the next
+    value: Any,  # noqa: ANN401 - any JSON value
+    path: KeyPath,
+    head: str,
+    indent: str,
+    depth: int,
+    lines: list[tuple[str, KeyPath]],
+) -> None:
+    """Add the lines of a value, each with the path of what it shows."""
+    if depth == 0 or not value or not isinstance(value, dict | list):
+        lines.append((head + json_text(value), path))
         return
-    pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
-    yield head + ("{" if isinstance(value, dict) else "["), path
-    for index, (key, item) in enumerate(pairs):
-        label = f"{json_text(key)}: " if isinstance(value, dict) else ""
-        *lines, (last, cause) = _json_lines(item, (*path, key), f"{indent}  {label}", f"{indent}  ")
-        yield from lines
-        yield last + ("," if index < len(pairs) - 1 else ""), cause
-    yield indent + ("}" if isinstance(value, dict) else "]"), path
-
-
-def _is_flat(value: object) -> bool:
-    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
+    is_table = isinstance(value, dict)
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    lines.append((head + ("{" if is_table else "["), path))
+    for key, item in pairs:
+        label = f"{json_text(key)}: " if is_table else ""
+        _write(item, (*path, key), f"{indent}  {label}", f"{indent}  ", depth - 1, lines)
+        last, cause = lines[-1]
+        lines[-1] = (f"{last},", cause)
+    last, cause = lines[-1]
+    lines[-1] = (last[:-1], cause)
+    lines.append((indent + ("}" if is_table else "]"), path))

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
+from xtask.digest import canonical_json, hex_of, sha256_file, sha256_of, sha256_of_files
+from xtask.errors import UntrustedError
 from xtask.files import write_atomic
 from xtask.image.layer import Entry, Layer, write_layer
 
@@ -51,6 +52,9 @@ def wheels_layer(
     def entries() -> list[Entry]:
         from xtask.image.contents import refuse_overlap, wheel_entries  # noqa: PLC0415 - start-up
 
+        for wheel, digest in wheels.items():
+            if sha256_file(wheel) != digest:
+                raise UntrustedError(f"{wheel} has changed", help="delete it and build again")
         found = {
             wheel.name: wheel_entries(wheel, SITE, third_party=third_party) for wheel in wheels
         }

@@ -272,6 +272,7 @@ def _environments(table: Table) -> dict[str, Environment]:
         )
         _check_environment(found[name], keys)
         keys.done()
+    _check_ports(found, table.problems)
     for environment in found.values():
         for index, name in enumerate(environment.requires):
             if name not in found:
@@ -282,6 +283,23 @@ def _environments(table: Table) -> dict[str, Environment]:
                     help=did_you_mean(name, found) or "name another one of `[environments]`",
                 )
     return found
+
+
+def _check_ports(environments: Mapping[str, Environment], problems: Problems) -> None:
+    """Note environments that would answer on one port."""
+    owners: dict[int, Environment] = {}
+    for environment in environments.values():
+        if environment.target == "record":
+            continue
+        first = owners.setdefault(environment.port, environment)
+        if first is not environment:
+            problems.add(
+                "XT0204",
+                f"`{environment.name}` has the port {environment.port} of `{first.name}`",
+                environment.place.at("port"),
+                others=[(first.place.at("port"), f"the port of `{first.name}`")],
+                help="each environment answers on a port of its own",
+            )
 
 
 def _check_environment(environment: Environment, keys: Table) -> None:

@@ -6,7 +6,9 @@ shown one.
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 import tomllib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -60,8 +62,7 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
     """Return a manifest's text, or note why it is none (XT0101 to XT0103)."""
     place = Place(Source(shown))
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = _read_bytes(path)
     except OSError as error:
         problems.add(
             "XT0101",
@@ -88,6 +89,14 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
             help="save it as UTF-8; if it is not a text, is this the right file?",
         )
         return None
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return the file's start; what is no file is not opened, because a pipe would never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    with path.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _syntax_error(text: str, document: str) -> tuple[str, Span]:

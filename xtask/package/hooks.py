@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import subprocess
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _PROGRAM = Path(__file__).with_name("hook_worker.py")
+_LIMIT_SECONDS = 600.0
 # ZIP cannot hold times before 1980 (APPNOTE.TXT 4.4.6).
 _SOURCE_DATE_EPOCH = "315532800"
 
@@ -56,15 +58,19 @@ class HookWorker:
             raise subprocess.CalledProcessError(1, list(cmd))
 
     def _ask(self, request: str) -> dict[str, str]:
-        died = {"ok": "", "output": "the build back end ended its process"}
+        died = {"ok": "", "output": "the build back end ended its process, or took too long"}
         if self._process.stdin is None or self._process.stdout is None:
             return died
+        limit = threading.Timer(_LIMIT_SECONDS, self._process.kill)
+        limit.start()
         try:
             self._process.stdin.write(request + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             return died
+        finally:
+            limit.cancel()
         return json.loads(line) if line else died
 
     def close(self) -> None:

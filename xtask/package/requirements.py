@@ -16,7 +16,10 @@ from xtask.process import ProcessError, run
 from xtask.resolve.lock import PYTHON, BuildEnvironment, Package, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from xtask.diagnostics import Problems
+    from xtask.manifest.module import Module
 
 _PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ; (?P<marker>.*?))?")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
@@ -37,6 +40,32 @@ class RequirementConflictError(XtaskError):
             help="change a requirement in one of the pyproject.toml files named above",
         )
         self.asked = asked
+
+
+def check_dependencies(modules: Iterable[Module], problems: Problems) -> None:
+    """Note third-party requirements that cannot be locked (XT0214): not PEP 508, or an address."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - start-up
+
+    for module in modules:
+        for dependency in module.dependencies:
+            try:
+                address = Requirement(dependency.text).url
+            except InvalidRequirement as error:
+                reason = str(error).splitlines()[0]
+                problems.add(
+                    "XT0214",
+                    f"`{dependency.text}` is not a requirement: {reason}",
+                    dependency.place,
+                    help='write a name and versions (PEP 508): `"fastapi>=0.110"`',
+                )
+                continue
+            if address:
+                problems.add(
+                    "XT0214",
+                    f"`{dependency.text}` names an address instead of versions",
+                    dependency.place,
+                    help="publish it to a package index, or make it a module with a `git` source",
+                )
 
 
 def resolve_requirements(

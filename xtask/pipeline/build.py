@@ -11,7 +11,9 @@ from xtask.errors import XtaskError
 from xtask.files import locked, require_writable, write_folder, write_if_changed
 from xtask.image.interpreter import pack
 from xtask.image.layout import Layout
-from xtask.pipeline.compose import compose, current_lock, source_digests
+from xtask.pipeline.compose import compose, write_tree
+from xtask.pipeline.locking import current_lock
+from xtask.pipeline.reading import source_digests
 from xtask.records.lookup import recorded
 from xtask.resolve.lock import render_lock
 from xtask.resolve.plan import Base, Plan
@@ -112,8 +114,7 @@ def _restore_outputs(build: Build, lock: Lock, workspace: Workspace) -> None:
 
 def _write_outputs(generated: Mapping[str, bytes], lock: Lock, workspace: Workspace) -> None:
     """Write what is committed beside the manifests, each file only when it changed."""
-    for name, data in generated.items():
-        write_if_changed(workspace.generated / name, data)
+    write_tree(generated, workspace)
     write_if_changed(workspace.lock, render_lock(lock).encode())
 
 
