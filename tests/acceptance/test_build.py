@@ -295,3 +295,26 @@ def test_local_problems_are_shown_before_anything_is_fetched(shop: Workspace) ->
     said = shop.xtask("validate-manifest")
     assert said.code == 3
     assert "error[XT0206]" in said.err
+
+
+def test_a_published_wheel_that_carries_its_manifest_is_a_module(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    cart = shop.root / "modules" / "cart"
+    (cart / "module.toml").rename(cart / "src" / "cart" / "module.toml")
+    name = "xtask-test-cart"
+    text = (cart / "pyproject.toml").read_text().replace('name = "cart"', f'name = "{name}"')
+    (cart / "pyproject.toml").write_text(text)
+    build = [sys.executable, "-m", "build", "--wheel", "--installer", "uv", "--outdir"]
+    subprocess.run([*build, str(tmp_path / "index"), str(cart)], check=True, capture_output=True)
+    source = f'source = "index", package = "{name}", version = ">=1"'
+    shop.edit("modules.toml", 'path = "modules/cart"', source)
+    links = {"UV_FIND_LINKS": str(tmp_path / "index"), "PIP_FIND_LINKS": str(tmp_path / "index")}
+    said = shop.xtask("build", "--json", **links)
+    assert said.code == 0, said.err
+    assert [module["id"] for module in said.document["modules"]] == ["host", "cart"]
+    listed = shop.xtask("list-modules", "--json").document
+    assert [(module["name"], module["source"], module["version"]) for module in listed] == [
+        ("host", "path", "1.0.0"), ("cart", "index", "1.0.0"),
+    ]  # fmt: skip
+    assert shop.built()["cached"] is True

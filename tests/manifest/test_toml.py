@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.budgets import budget
 from xtask.diagnostics import Place, Problems, Span
-from xtask.manifest.toml import MAX_BYTES, locate, read_toml
+from xtask.manifest.toml import MAX_BYTES, locate, read_text, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
