@@ -12,6 +12,8 @@ import pytest
 
 import xtask
 from xtask.cli.verbs import VERBS, load
+from xtask.manifest import composition
+from xtask.release import target
 
 ROOT = Path(xtask.__file__).parents[1]
 SOURCES = sorted((ROOT / "xtask").rglob("*.py"))
@@ -123,3 +125,7 @@ def test_no_package_index_address_is_committed() -> None:
     for name in ("requirements.lock", "modules.lock"):
         text = (ROOT / name).read_text()
         assert re.findall(r"https?://\S+", text) == []
+
+
+def test_a_target_of_the_composition_is_a_target_that_runs() -> None:
+    assert set(composition.TARGETS) == set(target.TARGETS)

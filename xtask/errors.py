@@ -6,9 +6,10 @@
     ├─ StaleError         4   generated files or lock do not match what they are made from
     ├─ UntrustedError     5   bytes are not what their digest says
     ├─ RefusedError       6   the records forbid it
-    └─ TargetError        7   what should run the release did not
+    ├─ TargetError        7   what should run the release did not
+    └─ Interrupted      130   somebody stopped it
 
-70 is a bug in xtask, 130 an interruption; neither has a class here.
+70 is a bug in xtask and has no class here.
 """
 
 from __future__ import annotations
@@ -27,10 +28,24 @@ class XtaskError(Exception):
         self.help = help
 
 
+def summary(error: BaseException) -> str:
+    """Return what a record says of an error that ended something."""
+    return error.message if isinstance(error, XtaskError) else f"ended by {type(error).__name__}"
+
+
 class UsageError(XtaskError):
     """The command line or the environment asks for something impossible."""
 
     exit_code = 2
+
+
+class Interrupted(XtaskError):  # noqa: N818 - no error of anybody
+    """Somebody stopped it."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted")
 
 
 class InvalidError(XtaskError):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# What SQLAlchemy reads as a file: `sqlite:///relative`, `sqlite:////absolute`, options after `?`.
+_SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:)([^?]+)(?:\?.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,9 @@ class Settings:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the records are the SQLite file of this workspace."""
-        return self.database_url == _embedded(self.workspace)
+        """Whether the records are the SQLite file of this workspace, however it is written."""
+        file = _SQLITE_FILE.fullmatch(self.database_url)
+        return file is not None and Path(file[1]).resolve() == self.workspace.records.resolve()
 
 
 def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:

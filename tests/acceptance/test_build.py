@@ -318,3 +318,103 @@ def test_a_published_wheel_that_carries_its_manifest_is_a_module(
         ("host", "path", "1.0.0"), ("cart", "index", "1.0.0"),
     ]  # fmt: skip
     assert shop.built()["cached"] is True
+
+
+def test_another_platform_than_this_machine_is_refused(shop: Workspace) -> None:
+    shop.edit("modules.toml", "[modules]", '[build]\ntarget = "linux/s390x"\n\n[modules]')
+    assert shop.xtask("build").code == 3
+    other = "linux/amd64" if os.uname().machine == "aarch64" else "linux/arm64"
+    shop.edit("modules.toml", "linux/s390x", other)
+    said = shop.xtask("build")
+    assert said.code == 3
+    assert "error[XT0215]: base `interpreter` is linux/" in said.err
+
+
+def test_a_module_whose_build_is_random_is_named_and_the_evidence_stays(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path)
+    project = shop.root / "modules" / "cart" / "pyproject.toml"
+    project.write_text(project.read_text() + "\n[tool.hatch.build.hooks.custom]\n")
+    (project.parent / "hatch_build.py").write_text(
+        "import pathlib, uuid\n"
+        "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n\n"
+        "class CustomBuildHook(BuildHookInterface):\n"
+        "    def initialize(self, version, build_data):\n"
+        "        path = pathlib.Path(self.root, 'src/cart/random.py')\n"
+        "        path.write_text(f'x = {str(uuid.uuid4())!r}\\n')\n"
+    )
+    before = shop.built()
+    evidence = (shop.root / before["bundle"] / "image.json").read_bytes()
+    for name in ("cache/wheels", "cache/layers", "oci/blobs"):
+        subprocess.run(["rm", "-rf", str(shop.root / "releases" / name)], check=True)
+    said = shop.xtask("build")
+    assert said.code == 5
+    assert "module `cart` gives another layer" in said.err
+    assert (shop.root / before["bundle"] / "image.json").read_bytes() == evidence
+    (row,) = shop.xtask("builds", "--json").document
+    assert (row["status"], row["image_digest"]) == ("succeeded", before["image_digest"])
+
+
+def test_a_git_hook_that_calls_us_keeps_its_repository(shop: Workspace, tmp_path: Path) -> None:
+    def git(folder: Path, *words: str) -> str:
+        argv = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+    (shop.root / "modules" / "cart").rename(tmp_path / "cart")
+    for folder in (tmp_path / "cart", shop.root):
+        git(folder, "init", "-q", "-b", "main")
+        git(folder, "add", "modules.toml" if folder == shop.root else ".")
+        git(folder, "commit", "-qm", "x")
+    rev, mine = git(tmp_path / "cart", "rev-parse", "HEAD"), git(shop.root, "rev-parse", "HEAD")
+    source = f'source = "git", git = "{(tmp_path / "cart").as_uri()}", rev = "{rev}"'
+    shop.edit("modules.toml", 'path = "modules/cart"', source)
+    index = shop.root / ".git" / "index"
+    before = index.read_bytes()
+    called = {"GIT_DIR": str(shop.root / ".git"), "GIT_INDEX_FILE": str(index)}
+    assert shop.xtask("validate-manifest", **called).code == 0
+    assert git(shop.root, "rev-parse", "HEAD") == mine
+    assert git(shop.root, "symbolic-ref", "HEAD") == "refs/heads/main"
+    assert index.read_bytes() == before
+
+
+def test_another_version_of_a_published_module_brings_its_own_manifest(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    cart, name = shop.root / "modules" / "cart", "xtask-test-cart"
+    (cart / "module.toml").rename(cart / "src" / "cart" / "module.toml")
+    shop.edit("modules/cart/pyproject.toml", 'name = "cart"', f'name = "{name}"')
+    build = [sys.executable, "-m", "build", "--wheel", "--installer", "uv", "--outdir"]
+    for old, new in (("1.0.0", "1.0.0"), ("1.0.0", "2.0.0")):
+        shop.edit("modules/cart/pyproject.toml", f'version = "{old}"', f'version = "{new}"')
+        manifest = "modules/cart/src/cart/module.toml"
+        shop.edit(manifest, f'version = "{old}"', f'version = "{new}"')
+        if new == "2.0.0":
+            shop.edit(manifest, "/api/cart", "/api/basket")
+        argv = [*build, str(tmp_path / "index"), str(cart)]
+        subprocess.run(argv, check=True, capture_output=True)
+    links = {"UV_FIND_LINKS": str(tmp_path / "index"), "PIP_FIND_LINKS": str(tmp_path / "index")}
+    source = f'source = "index", package = "{name}", version = "<2"'
+    shop.edit("modules.toml", 'path = "modules/cart"', source)
+    assert shop.xtask("build", **links).code == 0
+    shop.edit("modules.toml", "<2", ">=2")
+    assert shop.xtask("build", **links).code == 0
+    assert '"/api/basket"' in (shop.root / "generated" / "registry.py").read_text()
+    assert shop.built()["cached"] is True
+
+
+def test_one_package_can_be_upgraded_and_an_unknown_one_is_an_error(shop: Workspace) -> None:
+    said = shop.xtask("lock", "--upgrade", "hatchlin")
+    assert said.code == 2
+    assert "did you mean `hatchling`?" in said.err
+    assert shop.xtask("lock", "--upgrade", "hatchling").code == 0
+
+
+def test_a_stale_lock_is_refused_without_asking_the_package_index(shop: Workspace) -> None:
+    shop.edit(
+        "modules/cart/pyproject.toml", "[tool.hatch", 'dependencies = ["idna"]\n\n[tool.hatch'
+    )
+    said = shop.xtask("build", "--locked", UV_OFFLINE="1", PIP_NO_INDEX="1")
+    assert said.code == 4
+    assert '+dependencies = ["idna"]' in said.err
+    said = shop.xtask("build", UV_OFFLINE="1", UV_NO_CACHE="1")
+    assert said.code == 1
+    assert "cannot choose third-party packages" in said.err

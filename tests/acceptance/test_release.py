@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from xtask.digest import canonical_json, sha256
 from xtask.records.store import open_records
 
 if TYPE_CHECKING:
@@ -87,6 +89,9 @@ def test_an_environment_that_another_one_requires_comes_first(shop: Workspace) -
         (("promote", "0000", "--to", "staging"), 2, "--reason"),
         (("rollback", "--env", "staging", "--reason", "x"), 6, "staging"),
         (("rollback", "--env", "nowhere", "--reason", "x"), 6, "nowhere"),
+        (("rollback", "--env", "/../../zz", "--reason", "x"), 2, "no name of an environment"),
+        (("rollback", "--env", "a" * 300, "--reason", "x"), 2, "no name of an environment"),
+        (("resume", "--env", "../zz"), 2, "no environment `../zz`"),
     ],
 )
 def test_what_cannot_be_done_says_why(
@@ -95,6 +100,44 @@ def test_what_cannot_be_done_says_why(
     said = shop.xtask(*words)
     assert said.code == code
     assert says in said.err
+    assert list(shop.root.parent.rglob("*zz*")) == []
+
+
+def test_a_rollback_restores_the_port_too(shop: Workspace) -> None:
+    first = promoted(shop, changed(shop, 1)["build_id"])
+    shop.edit("modules.toml", "rank = 1", "rank = 1\nport = 9123")
+    second = promoted(shop, changed(shop, 2)["build_id"])
+    assert (first["port"], second["port"], rolled_back(shop)["port"]) == (8081, 9123, 8081)
+
+
+def test_an_environment_may_demand_a_base_that_every_machine_can_have(shop: Workspace) -> None:
+    build = shop.built()
+    shop.edit("modules.toml", "rank = 1", "rank = 1\nportable = true")
+    words = ("--to", "staging", "--reason", "x")
+    refused = shop.xtask("promote", build["build_id"], *words)
+    assert refused.code == 6
+    assert "stands on base `interpreter`" in refused.err
+    assert shop.xtask("releases", "--json").document == []
+    portable = with_portable_base(shop, build)
+    assert shop.xtask("promote", portable, *words).code == 0
+    (shop.root / build["bundle"] / "plan.json").write_text("{}")
+    assert shop.xtask("promote", build["build_id"], *words).code == 5
+
+
+def with_portable_base(shop: Workspace, build: Any) -> str:
+    """Record the build once more, as if its base were one that every machine can have."""
+    plan = json.loads((shop.root / build["bundle"] / "plan.json").read_bytes())
+    plan["base"]["machine_local"] = False
+    bundle = shop.root / "releases" / "bundles" / "portable"
+    shutil.copytree(shop.root / build["bundle"], bundle)
+    (bundle / "plan.json").write_bytes(canonical_json(plan))
+    with open_records(default_url(shop)) as records:
+        row = records.begin_build(
+            sha256(canonical_json(plan)), profile="release", modules=(), actor="ann"
+        )
+        facts = {key: build[key] for key in ("image_digest", "config_digest", "image_ref")}
+        path = str(bundle.relative_to(shop.root))
+        return records.finish_build(row.id, **facts, bundle=path, modules=()).id
 
 
 def test_an_altered_layer_stops_a_promotion_before_anything_happens(shop: Workspace) -> None:
@@ -122,18 +165,46 @@ def test_an_altered_predecessor_stops_a_promotion_that_could_not_be_rolled_back(
     assert len(shop.xtask("releases", "--json").document) == 1
 
 
-def test_what_a_dead_process_left_is_settled_by_the_next_command(shop: Workspace) -> None:
-    a, b = changed(shop, 1), changed(shop, 2)
-    promoted(shop, a["build_id"])
-    url = f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
+def default_url(shop: Workspace) -> str:
+    return f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
+
+
+def left_unfinished(url: str, build: Any) -> str:
+    """Record what a process leaves that dies while it switches."""
     with open_records(url) as records:
         left = records.begin_release(
-            "staging", b["build_id"], target="record", port=8081, actor="ann", reason="crash"
+            "staging", build["build_id"], target="record", port=8081, actor="ann", reason="crash"
         )
-        records.verify_release(left.id)
+        return records.verify_release(left.id).id
+
+
+def test_records_elsewhere_are_settled_when_somebody_says_so(shop: Workspace) -> None:
+    url = f"sqlite:///{shop.root.parent / 'elsewhere.sqlite3'}"
+    shop.environ["XTASK_DATABASE_URL"] = url
+    a, b = changed(shop, 1), changed(shop, 2)
+    first = promoted(shop, a["build_id"])
+    left = left_unfinished(url, b)
+    refused = shop.xtask("promote", b["build_id"], "--to", "staging", "--reason", "x")
+    assert refused.code == 6
+    assert "xtask resume" in refused.err
+    (settled,) = shop.xtask("resume", "--json").document
+    assert (settled["id"], settled["status"]) == (left, "failed")
+    assert shop.xtask("resume", "--env", "staging", "--json").document == []
+    after = promoted(shop, b["build_id"])
+    assert (after["previous_release_id"], after["generation"]) == (first["id"], 3)
+
+
+@pytest.mark.parametrize("spelled", ["", "sqlite:///releases/records.sqlite3"])
+def test_what_a_dead_process_left_is_settled_by_the_next_command(
+    shop: Workspace, spelled: str
+) -> None:
+    shop.environ["XTASK_DATABASE_URL"] = spelled
+    a, b = changed(shop, 1), changed(shop, 2)
+    promoted(shop, a["build_id"])
+    left = left_unfinished(default_url(shop), b)
     after = promoted(shop, b["build_id"])
     rows = {row["id"]: row for row in shop.xtask("releases", "--json").document}
-    assert rows[left.id]["status"] == "failed"
+    assert rows[left]["status"] == "failed"
     assert rows[after["id"]]["status"] == "active"
     assert after["generation"] == 3
 
@@ -144,3 +215,20 @@ def test_status_shows_the_records_beside_what_answers(shop: Workspace) -> None:
     assert standing["active"]["id"] == release["id"]
     assert standing["seen"] == "(recorded only)"
     assert release["id"] in shop.xtask("status").out
+
+
+def test_a_rollback_that_undoes_an_unfinished_release_goes_no_further(shop: Workspace) -> None:
+    a, b, c = (changed(shop, number) for number in range(3))
+    promoted(shop, a["build_id"])
+    active = promoted(shop, b["build_id"])
+    url = f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
+    with open_records(url) as records:
+        left = records.begin_release(
+            "staging", c["build_id"], target="record", port=8081, actor="ann", reason="crash"
+        )
+    said = shop.xtask("rollback", "--env", "staging", "--reason", "it hangs")
+    assert said.code == 6
+    assert f"{left.id} was left unfinished and is undone" in said.err
+    (standing,) = shop.xtask("status", "--json").document
+    assert standing["active"]["id"] == active["id"]
+    assert rolled_back(shop)["build_id"] == a["build_id"]

@@ -25,6 +25,7 @@ CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected.txt").e
 # What only a build can find, and what is not committed because of its size.
 TESTED_ELSEWHERE = {
     "XT0401": HERE.parent / "package/test_check.py",
+    "XT0215": HERE.parent / "acceptance/test_build.py",
     "XT0102": Path(__file__),
 }
 _CODE = re.compile(r"\bXT[0-9]{4}\b")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -105,12 +107,11 @@ def test_refuses_parameters_that_reach_the_prototype(name: str) -> None:
 
 @pytest.mark.parametrize("length", [1, 40, 70, 90, 150])
 def test_long_names_are_laid_out_as_the_formatter_does(length: int) -> None:
-    import subprocess
 
     name = identifier("f" * length)
     source = f"{signature(name)}\n    {import_of('module:' + 'a' * length, 4)}\n\n    return 0\n"
     done = subprocess.run(
-        ["ruff", "format", "--isolated", "-"],
+        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
         input=source, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert source == done.stdout
@@ -118,11 +119,10 @@ def test_long_names_are_laid_out_as_the_formatter_does(length: int) -> None:
 
 @pytest.mark.parametrize("length", [1, 50, 58, 59, 60, 61, 62, 63, 80])
 def test_tuple_of_one_is_laid_out_as_the_formatter_does(length: int) -> None:
-    import subprocess
 
     source = f"f(\n    requires={python(['x' * length], 4, 13)},\n)\n"
     done = subprocess.run(
-        ["ruff", "format", "--isolated", "-"],
+        [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
         input=source, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert source == done.stdout

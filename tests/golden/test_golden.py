@@ -54,7 +54,7 @@ def test_writing_twice_changes_nothing(case: str, tmp_path: Path) -> None:
 def test_generated_python_is_formatted() -> None:
     folders = [ROOT / "generated", *sorted(HERE.glob("*/generated"))]
     done = subprocess.run(
-        ["ruff", "format", "--diff", "--isolated", "--no-cache", *map(str, folders)],
+        [sys.executable, "-m", "ruff", "format", "--diff", "--isolated", "--no-cache", *map(str, folders)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")

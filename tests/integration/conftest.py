@@ -135,10 +135,10 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Interprete
 def shop(engine: Any, packed: tuple[Layout, Interpreter]) -> Iterator[Shop]:
     made = Shop(*packed)
     yield made
-    _remove_everything(engine, made.app)
+    remove_everything(engine, made.app)
 
 
-def _remove_everything(engine: Any, app: str) -> None:
+def remove_everything(engine: Any, app: str) -> None:
     wanted = {"label": f"{naming.APP}={app}"}
     for container in engine.containers.list(all=True, filters=wanted):
         container.remove(force=True, v=True)

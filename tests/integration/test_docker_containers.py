@@ -68,12 +68,13 @@ def test_trial_answers_on_its_own_port_and_leaves_nothing(engine: Any, shop: Sho
     deployment = replace(shop.deployment("a", 1), environment="trial", port=0)
     trial.run(deployment)
     url, container_id = trial.run(deployment)
+    assert f"xt-{shop.app}-trial" == engine.containers.get(container_id).name
     port = int(url.rstrip("/").rpartition(":")[2])
     seen = docker.observe(shop.app, "trial", port)
     assert seen is not None
     assert seen.healthy
-    trial.stop(container_id)
-    trial.stop(container_id)
+    assert trial.stop(shop.app, "trial")
+    assert not trial.stop(shop.app, "trial")
     left = {"label": f"xtask.app={shop.app}"}
     assert engine.containers.list(all=True, filters=left) == []
     assert engine.networks.list(filters=left) == []

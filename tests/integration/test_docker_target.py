@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.conftest import free_port
 from xtask.errors import RefusedError, TargetError, UntrustedError
 from xtask.release import containers, docker, fronting
 
@@ -92,6 +93,68 @@ def test_taken_port_is_found_before_any_candidate_runs(engine: Any, shop: Shop) 
     assert shop.containers(engine, "front") == []
 
 
+@pytest.mark.parametrize("reason", ["exits", "port is taken"])
+def test_candidate_on_another_port_that_fails_leaves_the_serving_front(
+    engine: Any, shop: Shop, reason: str
+) -> None:
+    shop.serve(shop.deployment("a", 1))
+    (front,) = shop.containers(engine, "front")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        if reason == "port is taken":
+            taken.listen()
+        else:
+            taken.close()
+        mode = "works" if reason == "port is taken" else "exits"
+        port = taken.getsockname()[1] if mode == "works" else free_port()
+        with pytest.raises(TargetError):
+            docker.apply(replace(shop.deployment("b", 2, mode), port=port))
+    assert shop.serving() == "rel_a_1"
+    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    assert [front.id] == [each.id for each in shop.containers(engine, "front")]
+    assert shop.serving() == "rel_a_1"
+
+
+def test_environment_answers_on_both_ports_until_its_move_is_done(engine: Any, shop: Shop) -> None:
+    shop.serve(shop.deployment("a", 1))
+    moved = replace(shop.deployment("b", 2), port=free_port())
+    shop.serve(moved)
+    assert shop.serving() == "rel_b_2"
+    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1", "rel_b_2"}))
+    assert shop.serving() is None
+    seen = docker.observe(shop.app, "prod", moved.port)
+    assert seen is not None
+    assert seen.release_id == "rel_b_2"
+    assert len(shop.containers(engine, "front")) == 1
+
+
+def test_undone_move_to_another_port_leaves_the_old_port_only(engine: Any, shop: Shop) -> None:
+    first = shop.deployment("a", 1)
+    moved = replace(shop.deployment("b", 2), port=free_port())
+    shop.serve(first)
+    shop.serve(moved)
+    docker.switch(first, undoing=moved)
+    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    assert shop.serving() == "rel_a_1"
+    assert docker.observe(shop.app, "prod", moved.port) is None
+    assert len(shop.containers(engine, "front")) == 1
+
+
+def test_front_of_another_version_stays_until_the_candidate_is_healthy(
+    engine: Any, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.serve(shop.deployment("a", 1))
+    (old,) = shop.containers(engine, "front")
+    monkeypatch.setattr(fronting, "_CURRENT", "next")
+    following = shop.deployment("b", 2)
+    docker.apply(following)
+    assert [old.id] == [each.id for each in shop.containers(engine, "front")]
+    docker.switch(following)
+    (new,) = shop.containers(engine, "front")
+    assert new.labels["xtask.front"] == "next"
+    assert shop.serving() == "rel_b_2"
+
+
 def test_refuses_an_archive_with_another_image(shop: Shop) -> None:
     other = shop.deployment("b", 1)
     claimed = replace(shop.deployment("a", 1), archive=other.archive)
@@ -152,7 +215,9 @@ def test_older_generation_is_refused_by_the_target_itself(engine: Any, shop: Sho
     (front,) = shop.containers(engine, "front")
     with pytest.raises(RefusedError) as caught:
         fronting.point(front, late, port=8000, undoing=None)
-    assert f"docker rm --force {front.name}" in str(caught.value.help)
+    listing = str(caught.value.help).partition("$(docker ps ")[2].partition(")")[0].split()
+    wanted = {"label": [each.removeprefix("label=") for each in listing[3::2]]}
+    assert [front.id] == [each.id for each in engine.containers.list(all=True, filters=wanted)]
     assert shop.serving() == "rel_b_2"
 
 

@@ -85,7 +85,11 @@ def test_the_loaded_image_answers_for_every_module_and_is_not_root(
     assert container.exec_run(["python3", "-c", "import os; print(os.getuid())"]).output == (
         b"10001\n"
     )
-    container.remove(force=True, v=True)
+    stopped = workspace.xtask("run", "--stop", "--json")
+    assert stopped.document == {"stopped": True}, stopped.err
+    left = {"label": [f"xtask.app={APP}", "xtask.environment=trial"]}
+    assert engine.containers.list(all=True, filters=left) == []
+    assert engine.networks.list(filters=left) == []
 
 
 def test_build_load_gives_the_engine_the_image_under_its_identity(

@@ -132,7 +132,7 @@ def test_reads_schema_1_only(tmp_path: Path, schema: str, code: str) -> None:
     "entry",
     [
         'path = "{path}"',
-        f'source = "git", git = "x", rev = "{COMMIT}", path = "{{path}}"',
+        f'source = "git", git = "https://example.org/x", rev = "{COMMIT}", path = "{{path}}"',
         'source = "index", package = "x", manifest = "{path}"',
     ],
 )

@@ -51,9 +51,14 @@ class Shop(NamedTuple):
 
     records: Records
 
-    def running(self, name: str) -> Build:
+    def running(self, name: str, *, alone: bool = False) -> Build:
         return self.records.begin_build(
-            hash_of(name), profile="release", modules=modules_of(name), actor="ci", reason="push"
+            hash_of(name),
+            profile="release",
+            modules=modules_of(name),
+            actor="ci",
+            reason="push",
+            alone=alone,
         )
 
     def built(self, name: str) -> Build:

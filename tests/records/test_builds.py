@@ -52,28 +52,38 @@ def test_refuses_a_second_build_of_a_built_manifest(shop: Shop) -> None:
         shop.running("a")
 
 
-def test_a_running_build_of_a_dead_process_is_lost_only_where_the_lock_proves_it(
-    shop: Shop,
-) -> None:
+def test_refuses_a_second_build_while_another_process_may_run_the_first(shop: Shop) -> None:
     first = shop.running("a")
-    if shop.records.engine.dialect.name == "sqlite":
-        second = shop.running("a")
-        assert shop.records.build(first.id).error == "builder lost"
-        assert shop.records.live_build(first.manifest_hash) == second
-    else:
-        with pytest.raises(RefusedError, match=rf"running as build {first.id} \(by ci, since 2026"):
-            shop.running("a")
+    with pytest.raises(RefusedError, match=rf"running as build {first.id} \(by ci, since 2026"):
+        shop.running("a")
+    assert shop.records.build(first.id) == first
+
+
+def test_a_running_build_is_lost_for_who_knows_to_be_alone(shop: Shop) -> None:
+    first = shop.running("a")
+    second = shop.running("a", alone=True)
+    lost = shop.records.build(first.id)
+    assert (lost.status, lost.error) == ("failed", "builder lost")
+    assert shop.records.live_build(first.manifest_hash) == second
+
+
+def test_who_is_alone_cannot_replace_a_success(shop: Shop) -> None:
+    build = shop.built("a")
+    with pytest.raises(RefusedError, match=f"is succeeded as build {build.id}"):
+        shop.running("a", alone=True)
 
 
 @pytest.mark.parametrize("final", ["succeeded", "failed", "cancelled"])
 def test_a_final_build_never_runs_again(shop: Shop, final: str) -> None:
     build = shop.running("a")
-    end = {
-        "succeeded": lambda: shop.finish(build.id, "a"),
-        "failed": lambda: shop.records.fail_build(build.id, "x"),
-        "cancelled": lambda: shop.records.cancel_build(build.id, "x"),
-    }
-    end[final]()
+    if final == "succeeded":
+        shop.finish(build.id, "a")
+    elif final == "failed":
+        shop.records.fail_build(build.id, "x")
+    else:
+        ending = "UPDATE builds SET status = 'cancelled', finished_at = created_at"
+        with shop.records.writing() as connection:
+            connection.exec_driver_sql(ending)
     with pytest.raises(RefusedError, match=f"is {final} and cannot advance"):
         shop.records.advance_build(build.id, "test", 10)
     with pytest.raises(RefusedError, match=f"is {final} and cannot become failed"):
@@ -115,6 +125,43 @@ def test_a_build_is_found_by_any_of_its_names(shop: Shop) -> None:
         f"sha256:{digits[:8]}", release.id,
     ):  # fmt: skip
         assert shop.records.find_build(what) == build
+
+
+def test_a_build_is_found_by_the_beginning_of_its_release(shop: Shop) -> None:
+    builds = [shop.built(name) for name in "ab"]
+    releases = [shop.promoted(build) for build in builds]
+    for build, release in zip(builds, releases, strict=True):
+        assert shop.records.find_build(release.id[:-2]) == build
+
+
+def test_a_beginning_of_several_releases_of_one_build_means_that_build(shop: Shop) -> None:
+    build = shop.built("a")
+    shop.promoted(build, "staging")
+    shop.promoted(build, "prod")
+    assert shop.records.find_build("rel_20261121") == build
+
+
+def test_refuses_a_beginning_of_releases_of_several_builds(shop: Shop) -> None:
+    builds = [shop.built(name) for name in "ab"]
+    for build in builds:
+        shop.promoted(build)
+    with pytest.raises(RefusedError, match="'rel_2026' names several builds") as refused:
+        shop.records.find_build("rel_2026")
+    assert all(build.id in refused.value.message for build in builds)
+
+
+@pytest.mark.parametrize("what", ["", "%", "rel%", "rel_%", "rel_2027", "2026", "r_l"])
+def test_refuses_a_name_that_no_release_begins_with(shop: Shop, what: str) -> None:
+    shop.promoted(shop.built("a"))
+    with pytest.raises(RefusedError, match=r"no build .* is recorded"):
+        shop.records.find_build(what)
+
+
+def test_failed_builds_count(shop: Shop) -> None:
+    assert shop.records.count_builds() == 0
+    shop.built("a")
+    shop.records.fail_build(shop.running("b").id, "x")
+    assert shop.records.count_builds() == 2
 
 
 def test_a_hash_means_the_live_build_even_when_the_clock_went_back(shop: Shop) -> None:

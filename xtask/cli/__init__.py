@@ -10,13 +10,13 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from xtask import __version__
 from xtask.cli.command import Context
 from xtask.cli.output import Output
 from xtask.cli.verbs import VERBS, load
-from xtask.errors import XtaskError
+from xtask.errors import Interrupted, UsageError, XtaskError
 from xtask.settings import read_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xtask.cli.command import Command
 
 EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,30 +32,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A verb lives for seconds and keeps what it reads: looking for cycles in it only costs time.
     gc.set_threshold(100_000)
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = vars(_parser(words).parse_args(words))
-    command: Command = arguments.pop("command")
-    workspace, as_json = Path(arguments.pop("workspace")), bool(arguments.pop("json"))
-    output = Output(as_json=as_json)
+    output = Output(as_json="--json" in words)
+    workspace = Path()
     try:
+        arguments = vars(_parser(words).parse_args(words))
+        command: Command = arguments.pop("command")
+        workspace = Path(arguments.pop("workspace"))
+        del arguments["json"]
+        _require_folder(workspace)
         command.run(Context(read_settings(workspace), output), **arguments)
     except XtaskError as error:
         output.error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        output.note("interrupted")
-        return EXIT_INTERRUPTED
+        output.error(Interrupted())
+        return Interrupted.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        failed = XtaskError(f"{error.strerror or error}{place}")
+        output.error(failed)
+        return failed.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug is caught
         output.bug(error, workspace)
         return EXIT_BUG
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours, so that they have one shape."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the words, after the usage line."""
+        raise UsageError(f"{message}\n{self.format_usage().rstrip()}")
+
+
+def _require_folder(workspace: Path) -> None:
+    if not workspace.is_dir():
+        raise UsageError(
+            f"there is no folder {workspace}", help="--workspace names the folder of modules.toml"
+        )
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return a parser that knows the verb in `words`, or all verbs when there is none to see."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="xtask", description="Turns modules.toml into a released product.",
         epilog="`xtask VERB --help` describes a verb; `xtask explain CODE` an error.",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xtask.cli.command import Command, option
+from xtask.cli.command import LIMIT, Command, option
 from xtask.cli.output import table
 from xtask.digest import hex_of
 
@@ -22,7 +22,7 @@ def build(context: Context, *, locked: bool, load: bool, reason: str) -> None:
     progress = context.output.progress()
     built = story(context.settings, progress, locked_only=locked, reason=reason)
     if load:
-        from xtask.pipeline.release import load_image  # noqa: PLC0415 - start-up
+        from xtask.pipeline.candidate import load_image  # noqa: PLC0415 - start-up
 
         load_image(context.settings, progress, built.build)
     context.output.result(_document(built, progress.stages), _summary(built))
@@ -85,7 +85,7 @@ def builds(context: Context, *, limit: int) -> None:
     """List the latest builds."""
     from xtask.records.store import open_records  # noqa: PLC0415 - start-up
 
-    with open_records(context.settings.database_url) as records:
+    with open_records(context.settings.database_url, create=False) as records:
         found = records.builds(limit)
     header = ["BUILD", "STATUS", "MANIFEST", "CREATED", "BY", "MODULES"]
     text = table([_row(build) for build in found], header) or "no builds yet"
@@ -112,12 +112,16 @@ def _listed(build: Build) -> dict[str, Any]:
     return {key: getattr(build, key) for key in keys} | {"modules_delta": delta_document(build)}
 
 
-def run(context: Context, *, port: int) -> None:
-    """Build, load into the Docker Engine, start, and wait until it is ready."""
+def run(context: Context, *, port: int, stop: bool) -> None:
+    """Build, load into the Docker Engine, start, and wait until it is ready; or stop that."""
     from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
-    from xtask.pipeline.release import try_image  # noqa: PLC0415
+    from xtask.pipeline.candidate import stop_trial, try_image  # noqa: PLC0415
 
     progress = context.output.progress()
+    if stop:
+        stopped = stop_trial(context.settings, progress)
+        context.output.result({"stopped": stopped}, "stopped" if stopped else "nothing ran")
+        return
     built = story(context.settings, progress)
     running = try_image(context.settings, progress, built.build, port=port)
     context.output.result(
@@ -126,7 +130,7 @@ def run(context: Context, *, port: int) -> None:
             "container_id": running.container_id,
             **_document(built, progress.stages),
         },
-        f"{running.url}\nstop it with: docker rm --force {running.container_id[:12]}",
+        f"{running.url}\nstop it with: xtask run --stop",
     )
 
 
@@ -143,11 +147,14 @@ COMMANDS = {
     "builds": Command(
         "list the latest builds",
         builds,
-        (option("--limit", type=int, default=20, metavar="N", help="how many (default: 20)"),),
+        (LIMIT,),
     ),
     "run": Command(
         "build, start the product in the Docker Engine, wait until it is ready",
         run,
-        (option("--port", type=int, default=0, help="loopback port (default: a free one)"),),
+        (
+            option("--port", type=int, default=0, help="loopback port (default: a free one)"),
+            option("--stop", action="store_true", help="stop and remove what `run` started"),
+        ),
     ),
 }

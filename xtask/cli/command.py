@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,17 @@ def option(*names: str, **how: Any) -> Option:  # noqa: ANN401 - argparse's own 
     return Option(names, how)
 
 
+def at_most(limit: int) -> Callable[[str], int]:
+    """Return a type of option: a whole number from 1 to the limit."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= limit):
+            raise ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to {limit}")
+        return int(text)
+
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What every verb gets: the settings of this run, and where to say things."""
@@ -39,3 +51,8 @@ class Command:
     summary: str
     run: Callable[..., None]
     options: tuple[Option, ...] = ()
+
+
+LIMIT = option(
+    "--limit", type=at_most(10_000), default=20, metavar="N", help="how many (default: 20)"
+)

@@ -36,7 +36,7 @@ def list_modules(context: Context) -> None:
             "name": module.name,
             "version": module.version,
             "dialect": module.dialect,
-            "source": type(entries[module.name].source).__name__.removesuffix("Source").lower(),
+            "source": entries[module.name].source.kind,
             "required": entries[module.name].required,
             "requires": list(selection.needs[module.name]),
             "description": module.description,

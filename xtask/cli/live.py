@@ -38,6 +38,15 @@ class Live:
         style = "dim" if stage.cached else ""
         self._console.print(stage_line(stage), style=style, highlight=False, markup=False)
 
+    def failed(self, stage: str) -> None:
+        """Replace the clock by where it ended."""
+        self.stop()
+        self._console.print(f"{stage:<10}  failed", style="red", highlight=False, markup=False)
+
+    def waiting(self, reason: str) -> None:
+        """Say why nothing goes on."""
+        self._console.print(f"waiting: {reason}", style="yellow", highlight=False, markup=False)
+
     def stop(self) -> None:
         """Take the clock away."""
         if self._bar:

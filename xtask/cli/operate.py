@@ -1,4 +1,4 @@
-"""Looking after the tool itself: `doctor`."""
+"""Looking after the tool itself: `doctor`, `migrate`."""
 
 from __future__ import annotations
 
@@ -30,4 +30,16 @@ def doctor(context: Context) -> None:
         raise UsageError(f"not ready to build: {', '.join(missing)}")
 
 
-COMMANDS = {"doctor": Command("check what this machine has and what it misses", doctor)}
+def migrate(context: Context) -> None:
+    """Bring the records to this version's schema."""
+    from xtask.records import SCHEMA  # noqa: PLC0415 - start-up
+    from xtask.records.store import migrate_records  # noqa: PLC0415
+
+    migrate_records(context.settings.database_url)
+    context.output.result({"schema": SCHEMA}, f"the records have schema {SCHEMA}")
+
+
+COMMANDS = {
+    "doctor": Command("check what this machine has and what it misses", doctor),
+    "migrate": Command("bring the records to the schema of this version", migrate),
+}

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from xtask import __version__
 from xtask.errors import InvalidError, StaleError, XtaskError
-from xtask.pipeline.progress import Listener, Progress, Stage
+from xtask.pipeline.progress import Progress, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_COLUMNS = 80
 
 
 class Output:
@@ -72,8 +75,9 @@ class Output:
         import tempfile  # noqa: PLC0415 - only bugs need it
 
         folder = workspace / "releases"
+        place = folder if os.access(folder, os.W_OK) else None
         with tempfile.NamedTemporaryFile(
-            "w", dir=folder if folder.is_dir() else None, prefix="bug-", suffix=".log", delete=False
+            "w", dir=place, prefix="bug-", suffix=".log", delete=False
         ) as log:
             log.write(f"xtask {__version__}, Python {sys.version}\n")
             log.writelines(traceback.format_exception(error))
@@ -83,7 +87,7 @@ class Output:
             self.result({"error": {"message": summary, "exit_code": 70, "log": log.name}}, "")
 
 
-class PlainLines(Listener):
+class PlainLines:
     """One line for each finished stage."""
 
     def started(self, stage: str) -> None:
@@ -93,11 +97,20 @@ class PlainLines(Listener):
         """Print name, time and detail."""
         sys.stderr.write(stage_line(stage) + "\n")
 
+    def failed(self, stage: str) -> None:
+        """Print where it ended."""
+        sys.stderr.write(f"{stage:<10}  failed\n")
+
+    def waiting(self, reason: str) -> None:
+        """Print why nothing goes on."""
+        sys.stderr.write(f"waiting: {reason}\n")
+
 
 def stage_line(stage: Stage) -> str:
     """Return a stage as one line of at most 80 columns."""
     cached = "cached" if stage.cached else ""
-    return f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}".rstrip()
+    line = f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}".rstrip()
+    return line if len(line) <= _COLUMNS else line[: _COLUMNS - 1] + "…"
 
 
 def describe(error: XtaskError) -> dict[str, Any]:

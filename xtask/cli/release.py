@@ -1,11 +1,11 @@
-"""Running the product: `promote`, `rollback`, `releases`, `status`."""
+"""Running the product: `promote`, `rollback`, `resume`, `releases`, `status`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from xtask.cli.build import delta_document
-from xtask.cli.command import Command, option
+from xtask.cli.command import LIMIT, Command, option
 from xtask.cli.output import table
 from xtask.digest import hex_of
 
@@ -39,6 +39,16 @@ def rollback(context: Context, *, env: str, reason: str) -> None:
     context.output.result(_document(release), _summary(release))
 
 
+def resume(context: Context, *, env: str | None) -> None:
+    """Finish or undo what a process that died left in flight."""
+    from xtask.pipeline.resume import resume as story  # noqa: PLC0415 - start-up
+
+    found = story(context.settings, context.output.progress(), environment=env)
+    rows = [[release.id, release.environment, release.status] for release in found]
+    text = table(rows, ["RELEASE", "ENVIRONMENT", "NOW"]) or "nothing was left unfinished"
+    context.output.result([_document(release) for release in found], text)
+
+
 def _document(release: Release) -> dict[str, Any]:
     found = {key: getattr(release, key) for key in _LISTED}
     return found | {"modules_delta": delta_document(release)}
@@ -62,7 +72,7 @@ def releases(context: Context, *, env: str | None, limit: int) -> None:
     """List the latest releases."""
     from xtask.records.store import open_records  # noqa: PLC0415 - start-up
 
-    with open_records(context.settings.database_url) as records:
+    with open_records(context.settings.database_url, create=False) as records:
         found = records.releases(env, limit)
     rows = [
         [
@@ -142,12 +152,17 @@ COMMANDS = {
         rollback,
         (option("--env", required=True, metavar="ENV", help="the environment"), _REASON),
     ),
+    "resume": Command(
+        "finish or undo a release whose process died",
+        resume,
+        (option("--env", metavar="ENV", help="only of this environment"),),
+    ),
     "releases": Command(
         "list the latest releases",
         releases,
         (
             option("--env", metavar="ENV", help="only of this environment"),
-            option("--limit", type=int, default=20, metavar="N", help="how many (default: 20)"),
+            LIMIT,
         ),
     ),
     "status": Command("show what is active beside what answers", status),

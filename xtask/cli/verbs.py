@@ -19,9 +19,11 @@ VERBS: dict[str, str] = {
     "run": "build",
     "promote": "release",
     "rollback": "release",
+    "resume": "release",
     "releases": "release",
     "status": "release",
     "doctor": "operate",
+    "migrate": "operate",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xtask.digest import canonical_json
-from xtask.errors import XtaskError
+from xtask.errors import UntrustedError, XtaskError
 from xtask.image.layout import CONFIG_TYPE, MANIFEST_TYPE
 from xtask.image.rootfs import APP_ID
 
@@ -81,17 +81,19 @@ class Image:
         return sum(layer.size for layer in self.layers)
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 - what an image is made of
     layout: Layout,
     *,
     layers: Sequence[Layer],
     config: ImageConfig,
     annotations: Mapping[str, str],
     reference: str,
+    expected: str | None = None,
 ) -> Image:
     """Write config and manifest of the layers, lowest first, and let `reference` name the image.
 
     Raises:
+        UntrustedError: the image is not the `expected` one; the reference stays where it was.
         XtaskError: too many layers, or a config that an image may not have.
     """
     if len(layers) > MAX_LAYERS:
@@ -108,6 +110,11 @@ def assemble(
     }
     manifest_json = canonical_json(manifest)
     digest, size = layout.put_bytes(manifest_json), len(manifest_json)
+    if expected not in {None, digest}:
+        raise UntrustedError(
+            f"the image is {digest}, and the same input gave {expected} before",
+            help="something that is not part of the manifest hash changed the image: report it",
+        )
     layout.add_manifest(digest, size, reference)
     return Image(digest, config_digest, size, tuple(layers), reference)
 

@@ -78,6 +78,12 @@ def running_installation() -> Installation:
     return Installation(version, stdlib.name, executable, stdlib, sys.platlibdir)
 
 
+def machine_platform() -> str:
+    """Return this machine's platform as OCI names it, such as `linux/amd64` (GOARCH)."""
+    machine = os.uname().machine
+    return f"{sys.platform}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
+
+
 def signature(path: Path | str) -> Signature | None:
     """Return what differs when the file does; None when there is no file."""
     try:

@@ -26,6 +26,8 @@ PLATFORMS = {
     "aarch64-unknown-linux-gnu": "linux/arm64",
 }
 _FIRST_PORT = 8080
+# What `run` starts is labelled as an environment of this name.
+TRIAL = "trial"
 _PATH_HELP = "write a path below the folder of `modules.toml`, with `/`"
 
 
@@ -33,6 +35,11 @@ class PathSource(NamedTuple):
     """A folder in the workspace."""
 
     path: str
+
+    @property
+    def kind(self) -> str:
+        """The word for it in `modules.toml`."""
+        return "path"
 
 
 class GitSource(NamedTuple):
@@ -42,6 +49,11 @@ class GitSource(NamedTuple):
     rev: str
     path: str
 
+    @property
+    def kind(self) -> str:
+        """The word for it in `modules.toml`."""
+        return "git"
+
 
 class IndexSource(NamedTuple):
     """A published wheel; `manifest` is a file of the workspace, None when it is in the wheel."""
@@ -49,6 +61,11 @@ class IndexSource(NamedTuple):
     package: str
     version: str
     manifest: str | None
+
+    @property
+    def kind(self) -> str:
+        """The word for it in `modules.toml`."""
+        return "index"
 
 
 ModuleSource = PathSource | GitSource | IndexSource
@@ -74,13 +91,17 @@ class Value(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """Where releases run: `rank` orders environments, `port` is its stable loopback port."""
+    """Where releases run: `rank` orders environments, `port` is its stable loopback port.
+
+    A `portable` one refuses images whose base is of the machine that built them.
+    """
 
     name: str
     rank: int
     target: str
     port: int
     requires: tuple[str, ...]
+    portable: bool
     place: Place
 
 
@@ -192,7 +213,7 @@ def _path_source(table: Table) -> PathSource:
 
 def _git_source(table: Table) -> ModuleSource:
     source = GitSource(
-        url=table.text("git"),
+        url=table.text("git", grammar=grammar.ADDRESS),
         rev=table.text("rev", grammar=grammar.COMMIT),
         path=_inside(table, "path", table.text("path", default=".")),
     )
@@ -268,21 +289,40 @@ def _environments(table: Table) -> dict[str, Environment]:
             target=keys.choice("target", TARGETS, default="record"),
             port=keys.integer("port", default=_FIRST_PORT + rank),
             requires=keys.texts("requires"),
+            portable=keys.boolean("portable"),
             place=keys.place,
         )
         _check_environment(found[name], keys)
         keys.done()
     _check_ports(found, table.problems)
     for environment in found.values():
-        for index, name in enumerate(environment.requires):
-            if name not in found:
-                table.problems.add(
-                    "XT0204",
-                    f"there is no environment `{shortened(name)}`",
-                    environment.place.at("requires", index),
-                    help=did_you_mean(name, found) or "name another one of `[environments]`",
-                )
+        for index in range(len(environment.requires)):
+            _check_required(environment, index, found, table.problems)
     return found
+
+
+def _check_required(
+    environment: Environment, index: int, known: Mapping[str, Environment], problems: Problems
+) -> None:
+    """Note an environment that another one requires and that is not there, or not before it."""
+    place, name = environment.place.at("requires", index), environment.requires[index]
+    required = known.get(name)
+    if required is None:
+        problems.add(
+            "XT0204",
+            f"there is no environment `{shortened(name)}`",
+            place,
+            help=did_you_mean(name, known) or "name another one of `[environments]`",
+        )
+    elif required.rank >= environment.rank:
+        problems.add(
+            "XT0204",
+            f"`{environment.name}` requires `{required.name}`, which is not before it",
+            place,
+            others=[(required.place.at("rank"), f"its rank is {required.rank}")],
+            help=f"a build serves `{environment.name}` (rank {environment.rank}) after those of "
+            "lower rank",
+        )
 
 
 def _check_ports(environments: Mapping[str, Environment], problems: Problems) -> None:
@@ -303,6 +343,9 @@ def _check_ports(environments: Mapping[str, Environment], problems: Problems) ->
 
 
 def _check_environment(environment: Environment, keys: Table) -> None:
+    if environment.name == TRIAL:
+        message = f"the name `{TRIAL}` is taken: `xtask run` uses it"
+        keys.problems.add("XT0204", message, keys.place, help="choose another name")
     if not 1 <= environment.port <= 65535:  # noqa: PLR2004 - TCP ports have 16 bits
         message = f"{environment.port} is not a port"
         keys.wrong("XT0204", message, "port", help="a number from 1 to 65535")

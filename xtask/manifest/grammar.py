@@ -54,6 +54,11 @@ ENTRY_POINT = _grammar(
     "`package.module:attribute`",
     "write the module, a colon, and a name in it, such as `shop.api:router`",
 )
+ADDRESS = _grammar(
+    r"[a-z][a-z0-9+.-]*://\S+|[A-Za-z0-9_][\w.-]*@[\w.-]+:\S+|/\S*",
+    "the address of a repository",
+    "write a URL, `user@host:path` or an absolute path, which mean the same in every folder",
+)
 PREFIX = _grammar(
     rf"(/{_STEP})+", "a path prefix", "begin with `/` and do not end with it: `/api/shop`"
 )

@@ -37,7 +37,7 @@ class RequirementConflictError(XtaskError):
         )
         super().__init__(
             f"the modules' third-party requirements cannot be met together\n{wanted}\n{reason}",
-            help="change a requirement in one of the pyproject.toml files named above",
+            help="change one of them: in the module's pyproject.toml, or `version` in modules.toml",
         )
         self.asked = asked
 
@@ -80,6 +80,7 @@ def resolve_requirements(
 
     Raises:
         RequirementConflictError: they cannot be met together.
+        XtaskError: no package index answers.
     """
     if not any(wanted.values()):
         return ()
@@ -97,17 +98,26 @@ def resolve_requirements(
         try:
             run([uv(), "pip", "compile", *arguments, "-"], stdin=requirements, cwd=folder)
         except ProcessError as error:
+            if "No solution found" not in error.output or "network was disabled" in error.output:
+                raise XtaskError(
+                    f"cannot choose third-party packages\n{error.output.strip()}",
+                    help="check the network and the package index that uv is configured for",
+                ) from error
             raise RequirementConflictError(wanted, _reason(error)) from error
         return _parse(locked.read_text())
 
 
 def resolve_builds(
-    requires: Sequence[tuple[str, ...]], previous: Sequence[BuildEnvironment]
+    requires: Sequence[tuple[str, ...]],
+    previous: Sequence[BuildEnvironment],
+    upgrade: Sequence[str] = (),
 ) -> tuple[BuildEnvironment, ...]:
-    """Return one locked environment for each distinct set of build requirements."""
+    """Return one locked environment for each distinct set; arguments as above."""
     known = {environment.requires: environment.packages for environment in previous}
     return tuple(
-        BuildEnvironment(names, resolve_requirements({"build": names}, known.get(names, ())))
+        BuildEnvironment(
+            names, resolve_requirements({"build": names}, known.get(names, ()), upgrade)
+        )
         for names in sorted(set(requires))
     )
 

@@ -30,6 +30,14 @@ _IGNORED_FOLDERS = frozenset(
 )
 # What build back ends write at the top of a project; a folder of assets may well be called `dist`.
 _IGNORED_AT_THE_TOP = frozenset({"build", "dist"})
+# What makes git work in another repository than the one in its folder, such as the repository
+# whose hook called us (`git rev-parse --local-env-vars`).
+_GIT_LOCAL = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"}
+    | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_IMPLICIT_WORK_TREE"}
+    | {"GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_GRAFT_FILE"}
+    | {"GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_SHALLOW_FILE"}
+)
 _IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".DS_Store")
 
 
@@ -132,7 +140,8 @@ def checkout(source: GitSource, cache: Path) -> Path:
 
 def _fetch(source: GitSource, folder: Path) -> None:
     git = ["git", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false"]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    kept = {name: value for name, value in os.environ.items() if name not in _GIT_LOCAL}
+    environment = {**kept, "GIT_TERMINAL_PROMPT": "0"}
     try:
         run([*git, "init", "--quiet", str(folder)], env=environment)
         fetch = ["-C", str(folder), "fetch", "--quiet", "--depth=1", "--", source.url, source.rev]

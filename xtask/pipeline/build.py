@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Problems
 from xtask.digest import hex_of
-from xtask.errors import XtaskError
+from xtask.errors import summary
 from xtask.files import locked, require_writable, write_folder, write_if_changed
+from xtask.image.installation import machine_platform
 from xtask.image.interpreter import pack
 from xtask.image.layout import Layout
 from xtask.pipeline.compose import compose, write_tree
 from xtask.pipeline.locking import current_lock
 from xtask.pipeline.reading import source_digests
+from xtask.pipeline.rendering import rendered
 from xtask.records.lookup import recorded
 from xtask.resolve.lock import render_lock
 from xtask.resolve.plan import Base, Plan
@@ -21,14 +24,16 @@ from xtask.resolve.select import require_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from xtask.image.interpreter import Interpreter
     from xtask.image.product import ProductLayer
     from xtask.package.sources import SourceFile
-    from xtask.pipeline.progress import Progress
+    from xtask.pipeline.progress import Outcome, Progress
     from xtask.records.store import Records
     from xtask.records.values import Build
     from xtask.resolve.lock import Lock
+    from xtask.resolve.select import Selection
     from xtask.settings import Settings, Workspace
 
 
@@ -62,12 +67,14 @@ def build(
         composed = compose(workspace)
         problems = Problems()
         require_host(composed.selection, problems)
+        _require_platform(composed.selection, problems)
         problems.raise_if_any()
         stage.detail = f"{len(composed.selection.modules)} modules"
     require_writable(workspace.releases)
-    with locked(workspace.releases / ".build.lock"):
+    waiting = partial(progress.listener.waiting, "another build runs in this workspace")
+    with locked(workspace.releases / ".build.lock", waiting):
         with progress.stage("lock") as stage:
-            selection, lock = current_lock(composed, locked=locked_only)
+            selection, lock = current_lock(composed, workspace, locked=locked_only)
             stage.cached = lock == composed.lock
         with progress.stage("base") as stage:
             layout = Layout(workspace.layout)
@@ -80,9 +87,21 @@ def build(
             stage.detail = hex_of(plan.manifest_hash)[:16]
         known = _succeeded(settings, plan.manifest_hash)
         if known and _is_whole(known, layout, workspace):
-            _restore_outputs(known, lock, workspace)
+            _write_outputs(rendered(selection, workspace)[0], lock, workspace)
             return Built(known, cached=True)
         return _make(settings, progress, plan, interpreter, files, known=known, reason=reason)
+
+
+def _require_platform(selection: Selection, problems: Problems) -> None:
+    """Note a target that this machine's own Python does not run on (XT0215)."""
+    composition = selection.composition
+    if composition.base == "interpreter" and composition.platform != machine_platform():
+        problems.add(
+            "XT0215",
+            f"base `interpreter` is {machine_platform()}, not {composition.platform}",
+            composition.place.at("build", "target"),
+            help=f"build on a machine of that platform, or write `{machine_platform()}`",
+        )
 
 
 def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
@@ -104,12 +123,6 @@ def _is_whole(build: Build, layout: Layout, workspace: Workspace) -> bool:
         return False
     manifest = layout.read_json(build.image_digest)
     return all(layout.has(blob["digest"]) for blob in (manifest["config"], *manifest["layers"]))
-
-
-def _restore_outputs(build: Build, lock: Lock, workspace: Workspace) -> None:
-    """Put the generated files of an earlier build back where they are committed."""
-    folder = workspace.root / str(build.bundle) / "generated"
-    _write_outputs({path.name: path.read_bytes() for path in folder.iterdir()}, lock, workspace)
 
 
 def _write_outputs(generated: Mapping[str, bytes], lock: Lock, workspace: Workspace) -> None:
@@ -139,6 +152,7 @@ def _make(  # noqa: PLR0913 - what the story has gathered so far
             modules=stages.recorded_modules(plan, {}),
             actor=settings.actor,
             reason=reason,
+            alone=settings.is_embedded,
         )
         try:
             done, layers = _run(
@@ -146,13 +160,9 @@ def _make(  # noqa: PLR0913 - what the story has gathered so far
             )
         except BaseException as error:
             if not known:
-                records.fail_build(row.id, _summary(error))
+                records.fail_build(row.id, summary(error))
             raise
     return Built(done, cached=False, cached_modules=stages.cached_modules(layers))
-
-
-def _summary(error: BaseException) -> str:
-    return error.message if isinstance(error, XtaskError) else f"ended by {type(error).__name__}"
 
 
 def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
@@ -167,21 +177,28 @@ def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     """Generate, package, layer, check, assemble, record: what has to be made is made here."""
     from xtask.pipeline import stages  # noqa: PLC0415 - start-up
 
-    with progress.stage("generate") as stage:
-        generated, stage.cached = stages.generate(plan, workspace)
-    with progress.stage("package") as stage:
+    before = row if row.status == "succeeded" else None
+
+    def stage_of(name: str, percent: int) -> AbstractContextManager[Outcome]:
+        if before is None:
+            records.advance_build(row.id, name, percent)
+        return progress.stage(name)
+
+    with stage_of("generate", 5) as stage:
+        generated, stage.cached = rendered(plan.selection, workspace)
+    with stage_of("package", 10) as stage:
         wheels = stages.package(plan, files, workspace)
         stage.cached = all(wheel.cached for wheel in wheels.values())
         stage.detail = f"{len(wheels)} wheels"
-    with progress.stage("layers") as stage:
+    with stage_of("layers", 50) as stage:
         layers = stages.layers(plan, wheels, generated, workspace)
         stage.cached = all(layer.cached for layer in layers.values())
-    with progress.stage("check"):
+    with stage_of("check", 75):
         stages.check(plan, layers, workspace)
-    with progress.stage("image") as stage:
-        image = stages.assemble_image(plan, interpreter, layers, workspace)
+    with stage_of("image", 90) as stage:
+        image = stages.assemble_image(plan, interpreter, layers, workspace, before=before)
         stage.detail = hex_of(image.digest)[:16]
-    with progress.stage("record"):
+    with stage_of("record", 95):
         bundle = workspace.bundles / hex_of(plan.manifest_hash)
         write_folder(bundle, stages.bundle(plan, generated, image))
         _write_outputs(generated, plan.lock, workspace)

@@ -44,7 +44,7 @@ def compose(workspace: Workspace) -> Composed:
     if composition is None:
         problems.raise_if_any()
         raise AssertionError("a composition that cannot be read has a problem")
-    modules = read_modules(composition, workspace, lock, problems)
+    modules = read_modules(composition, workspace, lock.packages if lock else (), problems)
     selection = select(composition, modules, problems)
     problems.raise_if_any()
     chosen = {module.name for module in selection.modules}
@@ -108,7 +108,7 @@ def _locked_selection(workspace: Workspace) -> Selection:
     composed = compose(workspace)
     if all(module.version for module in composed.selection.modules):
         return composed.selection
-    return current_lock(composed)[0]
+    return current_lock(composed, workspace)[0]
 
 
 def write_lock(workspace: Workspace, *, check: bool, upgrade: Sequence[str]) -> str:
@@ -118,7 +118,7 @@ def write_lock(workspace: Workspace, *, check: bool, upgrade: Sequence[str]) -> 
         StaleError: `check`, and it is not up to date.
     """
     composed = compose(workspace)
-    _, lock = current_lock(composed, locked=check, upgrade=upgrade)
+    _, lock = current_lock(composed, workspace, locked=check, upgrade=upgrade)
     if lock == composed.lock:
         return ""
     write_if_changed(workspace.lock, render_lock(lock).encode())

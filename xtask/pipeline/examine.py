@@ -89,8 +89,8 @@ def _records(settings: Settings) -> str:
         return "SQLite, made by the first build"
     from xtask.records.store import open_records  # noqa: PLC0415 - one check
 
-    with open_records(settings.database_url, patience=3) as records:
-        return f"{records.engine.dialect.name}, {len(records.builds(1000))} builds"
+    with open_records(settings.database_url, create=False, patience=3) as records:
+        return f"{records.engine.dialect.name}, {records.count_builds()} builds"
 
 
 def _engine(_settings: Settings) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from xtask.diagnostics import Problems
-from xtask.errors import StaleError
+from xtask.diagnostics import Problems, did_you_mean
+from xtask.errors import StaleError, UsageError, XtaskError
+from xtask.manifest.composition import IndexSource
 from xtask.package import requirements
-from xtask.pipeline.reading import versioned
+from xtask.pipeline.reading import read_modules
 from xtask.resolve.lock import (
     BuildEnvironment,
     Lock,
@@ -16,6 +17,7 @@ from xtask.resolve.lock import (
     dependencies,
     difference,
     locked_modules,
+    normalised,
     parse_lock,
 )
 from xtask.resolve.select import Selection, select
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # Only this machine has exactly these bytes, so another machine may not find them stale.
 _MACHINE_LOCAL = frozenset({"interpreter"})
+_MAX_ROUNDS = 4
 
 
 def read_lock(workspace: Workspace) -> Lock | None:
@@ -53,18 +56,19 @@ def read_lock(workspace: Workspace) -> Lock | None:
 
 
 def current_lock(
-    composed: Composed, *, locked: bool = False, upgrade: Sequence[str] = ()
+    composed: Composed, workspace: Workspace, *, locked: bool = False, upgrade: Sequence[str] = ()
 ) -> tuple[Selection, Lock]:
     """Return the lock that answers the manifests, and the selection with the versions it chose.
 
     Args:
         composed: what was read.
+        workspace: where it was read.
         locked: refuse instead of choosing anew.
-        upgrade: third-party packages whose newest version is taken.
+        upgrade: third-party packages, or published modules, whose newest version is taken.
 
     Raises:
         StaleError: `locked`, and the lock on disk does not answer; the report is the difference.
-        InvalidError: a requirement cannot be locked.
+        InvalidError: a requirement cannot be locked, or what was chosen does not fit.
         RequirementConflictError: third-party requirements cannot be met together.
     """
     selection, old = composed.selection, composed.lock
@@ -73,21 +77,66 @@ def current_lock(
     problems = Problems()
     requirements.check_dependencies(selection.modules, problems)
     problems.raise_if_any()
-    wanted = _wanted(selection)
-    packages = requirements.resolve_requirements(wanted, old.packages if old else (), upgrade)
-    selection = _with_versions(selection, packages)
-    builds = requirements.resolve_builds(
-        [module.build_requires for module in selection.modules if module.build_requires],
-        old.builds if old and not upgrade else (),
-    )
-    lock = _lock(selection, packages, builds)
     if locked:
+        known = _lock(selection, old.packages, old.builds) if old else _lock(selection, (), ())
         raise StaleError(
             "modules.lock does not match the manifests",
-            report=difference(old, lock),
+            report=difference(old, known),
             help="run `xtask lock` and commit modules.lock",
         )
-    return selection, lock
+    names = _upgraded(upgrade, composed)
+    selection, packages = _choose(selection, workspace, old.packages if old else (), names)
+    wanted = [module.build_requires for module in selection.modules if module.build_requires]
+    builds = requirements.resolve_builds(wanted, old.builds if old else (), names)
+    return selection, _lock(selection, packages, builds)
+
+
+def _upgraded(upgrade: Sequence[str], composed: Composed) -> list[str]:
+    """Return the names of distributions to upgrade; a published module stands for its own."""
+    entries = composed.selection.composition.entries
+    sources = {name: entry.source for name, entry in entries.items()}
+    own = {
+        name: normalised(source.package)
+        for name, source in sources.items()
+        if isinstance(source, IndexSource)
+    }
+    lock = composed.lock
+    locked = [*lock.packages, *(p for each in lock.builds for p in each.packages)] if lock else []
+    known = {package.name for package in locked} | set(own.values())
+    for name in upgrade:
+        if normalised(name) not in known | own.keys():
+            raise UsageError(
+                f"`{name}` is neither a locked package nor a published module",
+                help=did_you_mean(normalised(name), known | own.keys()),
+            )
+    return [own.get(name, normalised(name)) for name in upgrade]
+
+
+def _choose(
+    selection: Selection,
+    workspace: Workspace,
+    packages: tuple[Package, ...],
+    upgrade: Sequence[str],
+) -> tuple[Selection, tuple[Package, ...]]:
+    """Resolve until the manifests of published modules are those of the versions that were chosen.
+
+    Another version of a published module may need other modules, and they other packages.
+    """
+    for _ in range(_MAX_ROUNDS):
+        asked = _wanted(selection)
+        packages = requirements.resolve_requirements(asked, packages, upgrade)
+        problems = Problems()
+        composition = selection.composition
+        selection = select(
+            composition, read_modules(composition, workspace, packages, problems), problems
+        )
+        problems.raise_if_any()
+        if _wanted(selection) == asked:
+            return selection, packages
+    raise XtaskError(
+        "published modules keep asking for other versions of each other",
+        help="pin their versions in modules.toml",
+    )
 
 
 def _answers(lock: Lock, selection: Selection) -> bool:
@@ -116,15 +165,3 @@ def _wanted(selection: Selection) -> dict[str, tuple[str, ...]]:
         module.name: dependencies(selection.composition.entries[module.name], module)
         for module in selection.modules
     }
-
-
-def _with_versions(selection: Selection, packages: Sequence[Package]) -> Selection:
-    """Return the selection with published modules in the versions that were just chosen."""
-    problems = Problems()
-    modules = {
-        module.name: versioned(selection.composition.entries[module.name], module, packages)
-        for module in selection.modules
-    }
-    chosen = select(selection.composition, modules, problems)
-    problems.raise_if_any()
-    return chosen

@@ -29,6 +29,12 @@ class Listener(Protocol):
     def finished(self, stage: Stage) -> None:
         """A stage has ended well."""
 
+    def failed(self, stage: str) -> None:
+        """A stage was ended by an error."""
+
+    def waiting(self, reason: str) -> None:
+        """Nothing goes on until somebody else is done."""
+
 
 class Silent:
     """Nobody listens."""
@@ -37,6 +43,12 @@ class Silent:
         """Say nothing."""
 
     def finished(self, stage: Stage) -> None:
+        """Say nothing."""
+
+    def failed(self, stage: str) -> None:
+        """Say nothing."""
+
+    def waiting(self, reason: str) -> None:
         """Say nothing."""
 
 
@@ -61,7 +73,11 @@ class Progress:
         outcome = Outcome()
         start = perf_counter()
         self.listener.started(name)
-        yield outcome
+        try:
+            yield outcome
+        except BaseException:
+            self.listener.failed(name)
+            raise
         stage = Stage(name, perf_counter() - start, outcome.cached, outcome.detail)
         self.stages.append(stage)
         self.listener.finished(stage)

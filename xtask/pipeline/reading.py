@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xtask.settings import Workspace
 
 
-def versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Module:
+def _versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Module:
     """Return a published module in the version that was chosen for it; others as they are."""
     if not isinstance(entry.source, IndexSource):
         return module
@@ -32,11 +32,17 @@ def versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Modu
 
 
 def read_modules(
-    composition: Composition, workspace: Workspace, lock: Lock | None, problems: Problems
+    composition: Composition, workspace: Workspace, packages: Sequence[Package], problems: Problems
 ) -> dict[str, Module]:
     """Return every module of the composition that can be read, by name.
 
     What is in the workspace is read first: nothing is fetched while that has problems.
+
+    Args:
+        composition: what to read.
+        workspace: where.
+        packages: which versions of published modules are chosen; others are chosen on the way.
+        problems: where everything wrong goes.
 
     Raises:
         InvalidError: what is in the workspace has problems, and something would be fetched.
@@ -47,7 +53,7 @@ def read_modules(
     for entry in entries:
         if _is_fetched(entry):
             problems.raise_if_any()
-        if module := _read(entry, workspace, lock, problems):
+        if module := _read(entry, workspace, packages, problems):
             modules[entry.name] = module
     return modules
 
@@ -60,7 +66,7 @@ def _is_fetched(entry: Entry) -> bool:
 
 
 def _read(
-    entry: Entry, workspace: Workspace, lock: Lock | None, problems: Problems
+    entry: Entry, workspace: Workspace, packages: Sequence[Package], problems: Problems
 ) -> Module | None:
     match entry.source:
         case PathSource("") | GitSource(_, _, ""):
@@ -80,33 +86,32 @@ def _read(
             root = sources.checkout(entry.source, workspace.cache)
             return read_module(root, f"{url}@{rev[:12]}/{path}".removesuffix("/."), problems)
         case IndexSource():
-            return _read_published(entry, entry.source, workspace, lock, problems)
+            return _read_published(entry, entry.source, workspace, packages, problems)
 
 
 def _read_published(
     entry: Entry,
     source: IndexSource,
     workspace: Workspace,
-    lock: Lock | None,
+    packages: Sequence[Package],
     problems: Problems,
 ) -> Module | None:
     """Read the manifest of a published wheel: beside `modules.toml`, or inside the wheel."""
-    known = lock.packages if lock else ()
     if source.manifest is not None:
         manifest, shown = workspace.root / source.manifest, source.manifest
     else:
         name = normalised(source.package)
-        chosen = [package for package in known if package.name == name]
+        chosen = [package for package in packages if package.name == name]
         if not chosen:
             wanted = {entry.name: (source.package + source.version,)}
-            resolved = requirements.resolve_requirements(wanted, known)
+            resolved = requirements.resolve_requirements(wanted, packages)
             chosen = [package for package in resolved if package.name == name]
-        known = (*known, *chosen)
+        packages = (*packages, *chosen)
         wheel, _ = requirements.download(chosen, workspace.cache)[name]
         manifest = sources.published_manifest(wheel, workspace.cache)
         shown = f"{wheel.name}/{manifest.name}"
     module = read_manifest(manifest, shown, problems)
-    return versioned(entry, module, known) if module else None
+    return _versioned(entry, module, packages) if module else None
 
 
 def source_digests(

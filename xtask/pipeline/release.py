@@ -1,4 +1,4 @@
-"""The stories of a release: promote, roll back, look, try out.
+"""The stories of a release: promote, roll back, look.
 
 A rollback needs neither modules.toml nor anything that could be built: what it does was written
 down when the release that it leaves was promoted.
@@ -6,31 +6,23 @@ down when the release that it leaves was promoted.
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Problems, did_you_mean, listed
-from xtask.errors import RefusedError, UntrustedError, UsageError, XtaskError
-from xtask.files import locked
-from xtask.image.archive import hybrid_archive
+from xtask.errors import RefusedError, UsageError, summary
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
+from xtask.pipeline.candidate import base_of, deployment, read_bundle
+from xtask.pipeline.resume import activate, operating, recover
 from xtask.records.store import open_records
-from xtask.release.deployment import Deployment
 from xtask.release.target import target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from xtask.manifest.composition import Environment
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Build, Release
     from xtask.release.deployment import Observed
-    from xtask.release.target import Target
-    from xtask.release.trial import Running
     from xtask.settings import Settings, Workspace
 
 
@@ -52,10 +44,11 @@ def promote(
         TargetError: the candidate did not work; what served before still serves.
     """
     place = _environment(settings.workspace, environment)
-    with _operating(settings, progress, environment) as records:
+    with operating(settings, progress, environment) as (records, _):
         with progress.stage("plan") as stage:
             build = records.find_build(what)
             _require_served(records, build, place)
+            _require_portable(settings.workspace, build, place)
             records.ensure_environment(environment, place.rank)
             stage.detail = f"build {build.id[:8]}"
         step = _Step(build, environment, place.target, place.port, reason)
@@ -63,19 +56,25 @@ def promote(
 
 
 def rollback(settings: Settings, progress: Progress, *, environment: str, reason: str) -> Release:
-    """Make the release before the active one serve again; nothing is built.
+    """Make the release before the active one serve again, where it did; nothing is built.
 
     Raises:
+        UsageError: that is no name of an environment.
         RefusedError: nothing is active, or nothing good came before it.
         UntrustedError: stored bytes are not what they should be.
         TargetError: it did not work; what served before still serves.
     """
-    with _operating(settings, progress, environment) as records:
+    with operating(settings, progress, environment) as (records, settled):
+        if settled and settled.status == "failed":
+            raise RefusedError(
+                f"{settled.id} was left unfinished and is undone: what served before it serves",
+                help="look with `xtask status`; type the command again to go back further",
+            )
         with progress.stage("plan") as stage:
             plan = records.rollback_plan(environment)
             stage.detail = f"restore {plan.target.id}"
-        now = plan.active
-        step = _Step(plan.build, environment, now.target, now.port, reason, plan.target.id)
+        back = plan.target
+        step = _Step(plan.build, environment, back.target, back.port, reason, restores=back.id)
         return _perform(settings, progress, records, step)
 
 
@@ -103,61 +102,17 @@ def _perform(settings: Settings, progress: Progress, records: Records, step: _St
     )  # fmt: skip
     runner = target(step.target)
     try:
-        deployment = _deployment(settings.workspace, release, step.build)
+        candidate = deployment(settings.workspace, release, step.build)
         with progress.stage("apply") as stage:
             stage.detail = f"{step.target}, generation {release.generation}"
-            runner.apply(deployment)
+            runner.apply(candidate)
         records.verify_release(release.id)
         with progress.stage("switch"):
-            runner.switch(deployment)
+            runner.switch(candidate)
     except BaseException as error:
-        _recover(settings, records, release, _summary(error))
+        recover(settings, records, release, summary(error))
         raise
-    done = records.activate_release(release.id)
-    with progress.stage("clean") as stage:
-        keep = {done.id} | ({active.id} if active else set())
-        stage.detail = _clean(runner, deployment, frozenset(keep))
-    return done
-
-
-def _clean(runner: Target, deployment: Deployment, keep: frozenset[str]) -> str:
-    """Remove older releases; that some cannot be removed does not undo what serves."""
-    try:
-        runner.remove(deployment.app, deployment.environment, keep=keep)
-    except XtaskError as error:
-        return f"left for the next time: {error.message.splitlines()[0]}"
-    return ""
-
-
-def _summary(error: BaseException) -> str:
-    return error.message if isinstance(error, XtaskError) else f"ended by {type(error).__name__}"
-
-
-def _recover(settings: Settings, records: Records, release: Release, why: str) -> None:
-    """Bring back what served before a release that did not make it, and record how that went.
-
-    While a release is `deploying` nothing that served was touched. After that traffic may have
-    moved: what served before is switched to again, and seen there.
-    """
-    now = records.release(release.id)
-    active = records.active_release(release.environment)
-    runner = target(release.target)
-    failed = _deployment(settings.workspace, release, records.build(release.build_id))
-    keep = frozenset({active.id} if active else ())
-    if now.status == "deploying":
-        records.fail_release(release.id, why)
-        _clean(runner, failed, keep)
-        return
-    try:
-        if active:
-            build = records.build(active.build_id)
-            runner.switch(_deployment(settings.workspace, active, build), undoing=failed)
-        runner.remove(failed.app, failed.environment, keep=keep)
-    except XtaskError as error:
-        if now.status != "recovery_required":
-            records.require_recovery(release.id, f"{why}; then: {error.message}")
-        raise
-    records.fail_release(release.id, why)
+    return activate(settings, progress, records, release)
 
 
 def _environment(workspace: Workspace, name: str) -> Environment:
@@ -184,91 +139,23 @@ def _require_served(records: Records, build: Build, environment: Environment) ->
             )
 
 
-@contextmanager
-def _operating(settings: Settings, progress: Progress, environment: str) -> Iterator[Records]:
-    """Yield the records while no other process of this machine changes the environment.
+def _require_portable(workspace: Workspace, build: Build, environment: Environment) -> None:
+    """Refuse a build on a machine's own base where only bases that every machine can have will do.
 
-    With embedded records a release that is still in flight was left by a process that ended.
+    Raises:
+        RefusedError: its base is of the machine that built it.
+        UntrustedError: its bundle is gone or altered.
     """
-    lock = settings.workspace.releases / f".{environment}.lock"
-    with (
-        open_records(settings.database_url) as records,
-        locked(lock) if settings.is_embedded else nullcontext(),
-    ):
-        if settings.is_embedded and (left := records.in_flight(environment)):
-            with progress.stage("recover") as stage:
-                stage.detail = f"{left.id} was left unfinished"
-                _recover(settings, records, left, "its process ended before it was done")
-        yield records
-
-
-class _Bundle(NamedTuple):
-    """What a release needs to know of a bundle."""
-
-    app: str
-    reference: str
-    config_digest: str
-    diff_ids: tuple[str, ...]
-
-
-def _bundle(workspace: Workspace, build: Build) -> _Bundle:
-    path = workspace.root / str(build.bundle) / "image.json"
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UntrustedError(
-            f"the bundle of build {build.id[:8]} is gone: {error.strerror}",
-            help="build the same commit again: it makes the same image",
-        ) from error
-    return _Bundle(
-        found["app"], found["reference"], found["config_digest"], tuple(found["diff_ids"])
-    )
-
-
-def _deployment(workspace: Workspace, release: Release, build: Build) -> Deployment:
-    return replace(
-        _candidate(workspace, build),
-        environment=release.environment,
-        release_id=release.id,
-        generation=release.generation,
-        port=release.port,
-    )
-
-
-def _candidate(workspace: Workspace, build: Build) -> Deployment:
-    """Return a build as something to run, not yet as a release of any environment."""
-    bundle, layout, image = _bundle(workspace, build), Layout(workspace.layout), build.image_digest
-    if image is None:
-        raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
-    return Deployment(
-        app=bundle.app,
-        environment="trial",
-        release_id=f"build_{build.id[:8]}",
-        generation=0,
-        manifest_hash=build.manifest_hash,
-        image_digest=image,
-        config_digest=bundle.config_digest,
-        image_reference=bundle.reference,
-        port=0,
-        archive=lambda known: hybrid_archive(layout, image, name=bundle.reference, known=known),
-        layers=bundle.diff_ids,
-    )
-
-
-def load_image(settings: Settings, progress: Progress, build: Build) -> str:
-    """Load a build's image into the Docker Engine and return the id that it has there."""
-    from xtask.release.engine import ensure_image  # noqa: PLC0415 - start-up
-
-    with progress.stage("load"):
-        return ensure_image(_candidate(settings.workspace, build))
-
-
-def try_image(settings: Settings, progress: Progress, build: Build, *, port: int) -> Running:
-    """Start a build once on a loopback port (0: a free one) and wait until it is ready."""
-    from xtask.release.trial import run  # noqa: PLC0415 - start-up
-
-    with progress.stage("run"):
-        return run(replace(_candidate(settings.workspace, build), port=port))
+    if not environment.portable or build.bundle is None:  # without a bundle nothing is released
+        return
+    base = base_of(workspace, build)
+    if base.machine_local:
+        raise RefusedError(
+            f"build {build.id[:8]} stands on base `{base.name}`, which is of the machine that "
+            f"built it; `{environment.name}` wants a portable one",
+            help="build it on a base that every machine can have, or remove `portable = true` "
+            f"from `[environments.{environment.name}]`",
+        )
 
 
 class Standing(NamedTuple):
@@ -282,7 +169,7 @@ class Standing(NamedTuple):
 
 def standings(settings: Settings) -> list[Standing]:
     """Return how every recorded environment stands, by rank."""
-    with open_records(settings.database_url) as records:
+    with open_records(settings.database_url, create=False) as records:
         return [
             _standing(settings.workspace, records, name) for name in records.environment_names()
         ]
@@ -292,6 +179,6 @@ def _standing(workspace: Workspace, records: Records, environment: str) -> Stand
     active, in_flight = records.active_release(environment), records.in_flight(environment)
     observed = None
     if active:
-        app = _bundle(workspace, records.build(active.build_id)).app
+        app = read_bundle(workspace, records.build(active.build_id)).app
         observed = target(active.target).observe(app, environment, active.port)
     return Standing(environment, active, in_flight, observed)

@@ -6,10 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import xtask.generate
 from xtask.diagnostics import Problems
-from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
-from xtask.files import write_folder
+from xtask.digest import canonical_json, hex_of
+from xtask.errors import UntrustedError
 from xtask.image.assemble import MAX_LAYERS, ImageConfig, assemble, bucket
 from xtask.image.layout import Layout
 from xtask.image.product import SITE, generated_layer, merge_sites, wheels_layer
@@ -18,7 +17,6 @@ from xtask.package import requirements
 from xtask.package.check import check_imports
 from xtask.package.wheels import Project, Wheel, build_wheels
 from xtask.records.values import BuildModule
-from xtask.resolve.facts import facts
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from xtask.image.interpreter import Interpreter
     from xtask.image.product import ProductLayer
     from xtask.package.sources import SourceFile
+    from xtask.records.values import Build
     from xtask.resolve.plan import Plan
     from xtask.settings import Workspace
 
@@ -37,21 +36,6 @@ COMPOSITION = "the composition"
 # Base, third party, composition.
 _OTHER_LAYERS = 3
 _PORT = 8000
-
-
-def generate(plan: Plan, workspace: Workspace) -> tuple[dict[str, bytes], bool]:
-    """Return the generated files by name, and whether these facts were rendered before."""
-    room = Path(xtask.generate.__file__).parent
-    recipe = sha256_of_files(sorted([*room.glob("*.py"), *room.glob("templates/*.j2")]))
-    key = hex_of(sha256_of([facts(plan.selection), recipe]))
-    folder = workspace.cache / "generated" / key
-    if folder.is_dir():
-        return {path.name: path.read_bytes() for path in folder.iterdir()}, True
-    from xtask.generate import tree  # noqa: PLC0415 - start-up
-
-    files = {file.name: file.data for file in tree.generate(plan.selection)}
-    write_folder(folder, files)
-    return files, False
 
 
 def package(
@@ -143,8 +127,16 @@ def assemble_image(
     interpreter: Interpreter,
     layers: Mapping[str, ProductLayer],
     workspace: Workspace,
+    *,
+    before: Build | None,
 ) -> Image:
-    """Put base and layers together; the reference is `repository:<start of the manifest hash>`."""
+    """Put base and layers together; the reference is `repository:<start of the manifest hash>`.
+
+    Raises:
+        UntrustedError: `before`, a build of the same plan, has another image.
+    """
+    if before:
+        _require_same_layers(before, layers)
     composition = plan.selection.composition
     env = {
         "PATH": "/usr/local/bin",
@@ -170,7 +162,22 @@ def assemble_image(
         config=config,
         annotations=dict(config.labels),
         reference=f"{composition.repository}:{hex_of(plan.manifest_hash)[:16]}",
+        expected=before.image_digest if before else None,
     )
+
+
+def _require_same_layers(before: Build, layers: Mapping[str, ProductLayer]) -> None:
+    """Refuse a module whose layer is another one than the same plan gave before, by its name."""
+    now = _by_module(layers)
+    for module in before.modules:
+        made = now.get(module.id)
+        if made and module.layer_digest and made.layer.digest != module.layer_digest:
+            raise UntrustedError(
+                f"module `{module.id}` gives another layer than in build {before.id[:8]}, "
+                "from the same files",
+                help="its build is not reproducible: look for times, random values and paths in "
+                "what its build back end writes",
+            )
 
 
 def bundle(plan: Plan, generated: Mapping[str, bytes], image: Image) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
@@ -15,7 +15,7 @@ from xtask.records.values import Build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from xtask.records.values import BuildModule, BuildStatus
 
@@ -35,7 +35,7 @@ class Builds(Database):
         with self.reading() as connection:
             return _live(connection, manifest_hash)
 
-    def begin_build(
+    def begin_build(  # noqa: PLR0913 - what a build consists of
         self,
         manifest_hash: str,
         *,
@@ -43,17 +43,24 @@ class Builds(Database):
         modules: Sequence[BuildModule],
         actor: str,
         reason: str = "",
+        alone: bool = False,
     ) -> Build:
         """Record a build that starts to run now.
 
-        In an embedded database, whose workspace lock the caller holds, a build of the same hash
-        that is still running was left by a dead process: it fails first, as lost.
+        Args:
+            manifest_hash: of everything that can change the image.
+            profile: `release` or `debug`.
+            modules: what is built, without layers.
+            actor: who wants it.
+            reason: why, in words.
+            alone: the caller holds the lock under which all builds of these records run. A build
+                of this hash that still runs was then left by a dead process, and fails as lost.
 
         Raises:
             RefusedError: a build of this hash is queued, running elsewhere, or has succeeded.
         """
         with self.writing() as connection:
-            self._end_lost(connection, manifest_hash)
+            self._require_no_live(connection, manifest_hash, alone=alone)
             last = connection.execute(_last_succeeded).mappings().first()
             before = Build.from_row(last).modules if last else ()
             build_id = str(self.new_id())
@@ -123,11 +130,10 @@ class Builds(Database):
             build = one_build(connection, build_id, lock=True)
             return self._end(connection, build, "failed", error=error)
 
-    def cancel_build(self, build_id: str, error: str) -> Build:
-        """Record that somebody stopped a queued or running build, and why."""
-        with self.writing() as connection:
-            build = one_build(connection, build_id, lock=True)
-            return self._end(connection, build, "cancelled", error=error)
+    def count_builds(self) -> int:
+        """Return how many builds there are, failed ones too."""
+        with self.reading() as connection:
+            return connection.execute(select(func.count()).select_from(tables.builds)).scalar_one()
 
     def builds(self, limit: int = 50) -> tuple[Build, ...]:
         """Return the newest builds, newest first."""
@@ -148,25 +154,24 @@ class Builds(Database):
         """Return the build that a person means by a build id, a manifest hash or a release id.
 
         Ids and hashes may be cut (a hash to 8 digits, with or without `sha256:`) while they name
-        one; of several attempts at one hash the live one is meant, else the newest.
+        one build; of several attempts at one hash the live one is meant, else the newest.
 
         Raises:
             RefusedError: none or several.
         """
         with self.reading() as connection:
-            releases = tables.releases.c
-            query = select(releases.build_id).where(releases.id == what)
-            released = connection.execute(query).scalar()
-            if released is not None:
-                return one_build(connection, released)
-            found = [*_by_id(connection, what), *_by_hash(connection, what)]
+            found = [
+                *_by_id(connection, what),
+                *_by_hash(connection, what),
+                *_by_release(connection, what),
+            ]
             return _the_one(what, list({build.id: build for build in found}.values()))
 
-    def _end_lost(self, connection: Connection, manifest_hash: str) -> None:
+    def _require_no_live(self, connection: Connection, manifest_hash: str, *, alone: bool) -> None:
         live = _live(connection, manifest_hash)
         if live is None:
             return
-        if live.status == "running" and connection.dialect.name == "sqlite":
+        if live.status == "running" and alone:
             self._end(connection, live, "failed", error=LOST)
             return
         raise RefusedError(
@@ -225,9 +230,19 @@ def _same_image(build: Build, image_digest: str) -> Build:
 
 
 def _by_id(connection: Connection, prefix: str) -> list[Build]:
+    return _where(connection, tables.builds.c.id.startswith(prefix, autoescape=True), prefix)
+
+
+def _by_release(connection: Connection, prefix: str) -> list[Build]:
+    columns = tables.releases.c
+    released = select(columns.build_id).where(columns.id.startswith(prefix, autoescape=True))
+    return _where(connection, tables.builds.c.id.in_(released), prefix)
+
+
+def _where(connection: Connection, condition: ColumnElement[bool], prefix: str) -> list[Build]:
     if not prefix:
         return []
-    query = select(tables.builds).where(tables.builds.c.id.startswith(prefix, autoescape=True))
+    query = select(tables.builds).where(condition)
     return [Build.from_row(row) for row in connection.execute(query).mappings()]
 
 

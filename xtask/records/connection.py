@@ -8,8 +8,6 @@ on PostgreSQL.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from sqlalchemy import create_engine, event, exc, inspect, make_url
 from xtask.errors import RefusedError, UsageError, XtaskError
 from xtask.files import require_writable
 from xtask.records import SCHEMA
+from xtask.records.embedded import empty_engine, reading_engine, writing_engine
 from xtask.records.migrations import migrate
 from xtask.records.values import timestamp
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 # lock_not_available and deadlock_detected, PostgreSQL's documentation, appendix A.
 _LOCKED_STATES = ("55P03", "40P01")
-_PAUSE_MS = 10
 _URL_HELP = "write sqlite:///releases/records.sqlite3 or postgresql://user@host/database"
 
 
@@ -82,100 +80,117 @@ def connect(url: str, *, patience: float, upgrade: bool | None = None) -> Engine
         RefusedError: the database is newer than this version, or has to be migrated first.
         XtaskError: the database does not answer.
     """
-    engine = _engine(url)
-    embedded = engine.dialect.name == "sqlite"
-    setting = _sqlite_settings if embedded else _postgresql_settings
-    event.listen(engine, "connect", lambda connection, _: setting(connection, patience))
-    if embedded:
-        event.listen(engine, "begin", _begin)
-    try:
-        _require_schema(engine, upgrade=embedded if upgrade is None else upgrade)
-    except BaseException:
-        engine.dispose()
-        raise
+    address = _address(url)
+    file = _file(address)
+    if file:
+        require_writable(file.parent)
+        engine = writing_engine(address, patience)
+    else:
+        engine = _server(address, f"SET lock_timeout = {round(patience * 1000)}")
+    with _disposing(engine):
+        _require_schema(engine, upgrade=file is not None if upgrade is None else upgrade)
     return engine
 
 
-def _engine(url: str) -> Engine:
+def connect_to_read(url: str, *, patience: float) -> Engine:
+    """Return the engine of a records database that is read as it is: no file is no rows.
+
+    Raises:
+        UsageError: another kind of URL, a driver that is not installed, a file without access.
+        RefusedError: the database is newer than this version, or has to be migrated first.
+        XtaskError: the database does not answer.
+    """
+    address = _address(url)
+    file = _file(address)
+    if file and not _exists(file):
+        return empty_engine()
+    if file:
+        engine = reading_engine(address, file, patience)
+    else:
+        engine = _server(address, "SET default_transaction_read_only = on")
+    with _disposing(engine):
+        if file and _revision(engine) is None:
+            # Somebody creates it at this moment.
+            engine.dispose()
+            return empty_engine()
+        _require_schema(engine, upgrade=False)
+    return engine
+
+
+def _address(url: str) -> URL:
     try:
         address = make_url(url)
     except exc.ArgumentError as error:
         raise UsageError("the records database has no valid URL", help=_URL_HELP) from error
-    if address.get_backend_name() == "sqlite":
-        if not address.database or address.database == ":memory:":
-            raise UsageError("records in memory would be lost", help=_URL_HELP)
-        require_writable(Path(address.database).parent)
-        return create_engine(address)
-    if address.get_backend_name() == "postgresql":
-        return _postgresql_engine(address.set(drivername="postgresql+psycopg"))
-    raise UsageError(f"records cannot live in {address.get_backend_name()}", help=_URL_HELP)
+    if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise UsageError(f"records cannot live in {address.get_backend_name()}", help=_URL_HELP)
+    return address
 
 
-def _postgresql_engine(address: URL) -> Engine:
+def _file(address: URL) -> Path | None:
+    """Return the file of an embedded database, None for a server."""
+    if address.get_backend_name() != "sqlite":
+        return None
+    if not address.database or address.database == ":memory:":
+        raise UsageError("records in memory would be lost", help=_URL_HELP)
+    return Path(address.database)
+
+
+def _exists(file: Path) -> bool:
     try:
-        return create_engine(address)
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {file}: {error.strerror}", help="check the owner and mode of the folder"
+        ) from error
+    return True
+
+
+def _server(address: URL, setting: str) -> Engine:
+    try:
+        engine = create_engine(address.set(drivername="postgresql+psycopg"))
     except ModuleNotFoundError as error:
         raise UsageError(
             "records in PostgreSQL need the psycopg driver",
             help="pip install 'psycopg[binary]'",
         ) from error
+    event.listen(engine, "connect", lambda connection, _: _set(connection, setting))
+    return engine
 
 
-def _sqlite_settings(connection: sqlite3.Connection, patience: float) -> None:
-    # The driver's implicit transactions begin too late; SQLAlchemy's begin event does it instead.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {round(patience * 1000)}",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        # So that INSERT OR REPLACE fires the triggers that refuse a deletion.
-        "recursive_triggers = ON",
-        "trusted_schema = OFF",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    _enter_wal(connection, round(patience * 1000) // _PAUSE_MS)
-
-
-def _enter_wal(connection: sqlite3.Connection, retries: int) -> None:
-    # The one statement that SQLite refuses at once, whatever the busy timeout, when another
-    # process opens a new database at the same moment.
-    for left in range(retries, -1, -1):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not (left and _is_locked(error)):
-                raise
-            time.sleep(_PAUSE_MS / 1000)
-        else:
-            return
-
-
-def _postgresql_settings(connection: Any, patience: float) -> None:  # noqa: ANN401 - the driver's own type
-    connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
+def _set(connection: Any, setting: str) -> None:  # noqa: ANN401 - the driver's own type
+    connection.execute(setting)
     connection.commit()
 
 
-def _begin(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+@contextlib.contextmanager
+def _disposing(engine: Engine) -> Iterator[None]:
+    """Name what goes wrong on the way to an engine, and give its connections back."""
+    try:
+        with _refusals(engine):
+            yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def _require_schema(engine: Engine, *, upgrade: bool) -> None:
-    with _refusals(engine):
-        found = _revision(engine)
-        if found is not None and found > SCHEMA:
-            raise RefusedError(
-                f"the records were written by a newer xtask (schema {found}, known: {SCHEMA})",
-                help="update xtask; an older one must not touch them",
-            )
-        if found == SCHEMA:
-            return
-        if not upgrade:
-            raise RefusedError(
-                f"the records have schema {found or 'none'}, this xtask needs {SCHEMA}",
-                help="run `xtask migrate`",
-            )
-        migrate(engine)
+    found = _revision(engine)
+    if found is not None and found > SCHEMA:
+        raise RefusedError(
+            f"the records were written by a newer xtask (schema {found}, known: {SCHEMA})",
+            help="update xtask; an older one must not touch them",
+        )
+    if found == SCHEMA:
+        return
+    if not upgrade:
+        raise RefusedError(
+            f"the records have schema {found or 'none'}, this xtask needs {SCHEMA}",
+            help="run `xtask migrate`",
+        )
+    migrate(engine)
 
 
 def _revision(engine: Engine) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
 from xtask.records.builds import Builds
-from xtask.records.connection import connect
+from xtask.records.connection import connect, connect_to_read
 from xtask.records.environments import Environments
 from xtask.records.releases import Releases
 
@@ -48,14 +48,17 @@ def _utc_now() -> datetime:
 def open_records(
     url: str,
     *,
+    create: bool = True,
     now: Callable[[], datetime] = _utc_now,
     new_id: Callable[[], UUID] = uuid4,
     patience: float = 30.0,
 ) -> Records:
-    """Return the records at a database URL; SQLite is created and upgraded on the way.
+    """Return the records at a database URL.
 
     Args:
         url: `sqlite:///path` or `postgresql://…`.
+        create: create and upgrade a SQLite file on the way. Without, nothing is written at all:
+            records that do not exist have no rows, and methods that write fail.
         now: the clock.
         new_id: gives a UUID that was never given before.
         patience: seconds to wait for a lock that another process holds.
@@ -65,7 +68,8 @@ def open_records(
         RefusedError: the database is newer than this version, or has to be migrated first.
         XtaskError: the database does not answer.
     """
-    return Records(connect(url, patience=patience), now=now, new_id=new_id)
+    opening = connect if create else connect_to_read
+    return Records(opening(url, patience=patience), now=now, new_id=new_id)
 
 
 def migrate_records(url: str, *, patience: float = 30.0) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import RefusedError, TargetError
 from xtask.release import fronting, hardening, health, naming
+from xtask.release.deployment import READY_PATH
 from xtask.release.engine import absence_allowed
 
 if TYPE_CHECKING:
@@ -137,9 +138,7 @@ def start_healthy(
         container.start()
     subject = f"release {deployment.release_id}"
     try:
-        health.wait_until(
-            lambda: _unready(container, deployment.ready_path), within=within, clock=clock
-        )
+        health.wait_until(lambda: _unready(container, READY_PATH), within=within, clock=clock)
         port = published_port(container)
         wrong = health.misidentified(port, deployment) if port else "it exited"
     except TargetError as error:
@@ -155,14 +154,18 @@ def keep_running(container: Container) -> None:
 
 
 def dismantle(client: DockerClient, app: str, environment: str) -> None:
-    """Remove the environment's front, pointer and network, of which none needs to exist."""
-    running = fronting.find(client, app, environment)
-    if running is not None:
-        running.remove(force=True)
-    for network in client.networks.list(filters=naming.selecting(naming.labels(app, environment))):
-        network.remove()
+    """Remove the environment's fronts, pointer and network, of which none needs to exist."""
+    for each in fronting.find(client, app, environment):
+        each.remove(force=True)
+    remove_network(client, app, environment)
     with absence_allowed():
         client.volumes.get(fronting.volume(app, environment)).remove()
+
+
+def remove_network(client: DockerClient, app: str, environment: str) -> None:
+    """Remove the environment's network, which no container may still use."""
+    for network in client.networks.list(filters=naming.selecting(naming.labels(app, environment))):
+        network.remove()
 
 
 def with_log(

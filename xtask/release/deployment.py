@@ -33,8 +33,6 @@ class Deployment:
     port: int
     archive: Callable[[frozenset[str]], Iterator[bytes]]
     layers: tuple[str, ...] = ()
-    ready_path: str = READY_PATH
-    release_path: str = RELEASE_PATH
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def apply(
 
     A container of the same release left by an interrupted run is adopted. A candidate that does not
     become healthy is removed. The front is made here too: a taken port shows before anything moves.
+    On a new port it is made beside the serving one, which `remove` takes away.
 
     Raises:
         RefusedError: something newer serves.
@@ -78,7 +79,7 @@ def switch(
     """
     with engine(f"switching to {deployment.release_id}") as client:
         candidate = _applied(client, deployment)
-        running = fronting.ensure(client, deployment, candidate.attrs["Image"])
+        running = fronting.ensure(client, deployment, candidate.attrs["Image"], renew=True)
         port = containers.inner_port(candidate)
         fronting.point(running, deployment, port=port, undoing=undoing)
         try:
@@ -105,7 +106,7 @@ def remove(
     *,
     clock: health.Clock = health.SYSTEM_CLOCK,
 ) -> None:
-    """Stop and remove the environment's releases other than `keep`.
+    """Stop and remove the environment's releases other than `keep`, and fronts without their port.
 
     With an empty `keep` the environment ends: front, network and pointer go too, its data stays.
 
@@ -120,6 +121,8 @@ def remove(
                 help="run `xtask resume` to finish or undo the interrupted release",
             )
         _stop_others(client, app, environment, keep=keep, clock=clock)
+        if serving is not None:
+            fronting.remove_others(client, app, environment, port=serving.published)
         if not keep:
             containers.dismantle(client, app, environment)
 

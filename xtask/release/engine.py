@@ -33,7 +33,7 @@ _VERSIONS: Final = "update Docker: the engine and the client must share an API v
 _REMEDIES: Final = (
     ("port is already allocated", _PORT_TAKEN),
     ("address already in use", _PORT_TAKEN),
-    ("no space left on device", "free disk space: `xtask gc`, then `docker system df`"),
+    ("no space left on device", "free disk space: `docker system df` shows what takes it"),
     ("permission denied", _DENIED),
     ("address pool", "remove unused networks: `docker network prune`"),
     ("executable file not found", "the image needs `python3` on its PATH"),
@@ -114,7 +114,7 @@ def ensure_image(deployment: Deployment) -> str:
         raise UntrustedError(
             f"the engine made {made} from the archive of {deployment.image_reference}, "
             f"not config {deployment.config_digest} or manifest {deployment.image_digest}",
-            help="check the stored image: `xtask verify`",
+            help="promote it again: stored bytes are verified first",
         )
     return found
 

@@ -4,7 +4,7 @@ This file alone is copied into a container, so it needs Python 3.9 and nothing e
 
     front.py serve                                 proxy port 8080 until it is stopped
     front.py point GENERATION POINTER [UNDONE]     replace the pointer, a JSON object with `host`,
-                                                   `port` and `release_id`
+                                                   `port`, `release_id` and `published`
 
 The pointer is replaced by rename, so a connection sees the old release or the new one, and a
 restarted front goes on where it was. It is read for every connection; open connections stay where

@@ -1,10 +1,11 @@
-"""The front container of an environment: made once, kept across releases, pointed at one of them.
+"""The front container of an environment: kept across releases, pointed at one of them.
 
 It runs `front.py` from the image of the first release, and its label `xtask.image` names that
 image: whoever deletes images must leave alone those that a container carries in this label. (The
 engine, too, refuses to delete an image that a container uses.) Script and pointer lie in a volume
 of their own, so they survive the front. The proxy runs as the image's user and can only read them;
-the pointer is moved by root.
+the pointer is moved by root. An environment that moves to another port has two fronts with one
+pointer until the release that moved it is active.
 """
 
 from __future__ import annotations
@@ -32,27 +33,60 @@ _CURRENT: Final = "1"  # raise it when running fronts must be replaced, at the p
 
 
 class Pointer(NamedTuple):
-    """The release that gets an environment's traffic."""
+    """The release that gets an environment's traffic, and the loopback port where it answers."""
 
     generation: int
     release_id: str
+    published: int
 
 
-def ensure(client: DockerClient, deployment: Deployment, image: str) -> Container:
+def ensure(
+    client: DockerClient, deployment: Deployment, image: str, *, renew: bool = False
+) -> Container:
     """Return the environment's running front on its stable port, made from `image` if need be.
 
-    When it cannot start, none stays behind.
+    Fronts on other ports stay as they are. A new one that cannot start does not stay behind.
+
+    Args:
+        client: the engine.
+        deployment: whose environment, and which port.
+        image: what a new front is made from.
+        renew: replace a front of another version, at the price of a short gap.
 
     Raises:
         docker.errors.APIError: the port is taken, or the image has no `python3`.
     """
-    found = find(client, deployment.app, deployment.environment)
-    if found is not None and _fits(found, deployment):
-        if found.status != "running":
-            found.start()
-        return found
-    if found is not None:
+    found = _on_port(client, deployment)
+    if found is not None and renew and found.labels.get(_VERSION) != _CURRENT:
         found.remove(force=True)
+        found = None
+    if found is None:
+        return _start_new(client, deployment, image)
+    if found.status != "running":
+        found.start()
+    return found
+
+
+def find(client: DockerClient, app: str, environment: str) -> list[Container]:
+    """Return the environment's fronts in whatever state: one, or two while its port changes."""
+    wanted = naming.selecting(naming.labels(app, environment, "front"))
+    found = client.containers.list(all=True, filters=wanted)
+    return sorted(found, key=lambda container: str(container.name))
+
+
+def remove_others(client: DockerClient, app: str, environment: str, *, port: int) -> None:
+    """Remove the environment's fronts on other ports than this one."""
+    for each in find(client, app, environment):
+        if _published(each) != port:
+            each.remove(force=True)
+
+
+def _on_port(client: DockerClient, deployment: Deployment) -> Container | None:
+    fronts = find(client, deployment.app, deployment.environment)
+    return next((each for each in fronts if _published(each) == deployment.port), None)
+
+
+def _start_new(client: DockerClient, deployment: Deployment, image: str) -> Container:
     made = _create(client, deployment, image)
     try:
         made.put_archive(_FOLDER, _tar("front.py", Path(front.__file__).read_bytes()))
@@ -63,21 +97,13 @@ def ensure(client: DockerClient, deployment: Deployment, image: str) -> Containe
     return made
 
 
-def find(client: DockerClient, app: str, environment: str) -> Container | None:
-    """Return the environment's front in whatever state, `None` when there is none."""
-    wanted = naming.selecting(naming.labels(app, environment, "front"))
-    return next(iter(client.containers.list(all=True, filters=wanted)), None)
-
-
 def pointer(client: DockerClient, app: str, environment: str) -> Pointer | None:
     """Return where the front sends traffic, even when stopped; `None` before the first switch."""
-    found = find(client, app, environment)
-    if found is None:
-        return None
-    with absence_allowed():
-        pieces, _ = found.get_archive(f"{_FOLDER}/{front.POINTER_NAME}")
-        written = json.loads(_only_member(b"".join(pieces)))
-        return Pointer(written["generation"], written["release_id"])
+    for found in find(client, app, environment)[:1]:  # all of them have the one pointer
+        with absence_allowed():
+            pieces, _ = found.get_archive(f"{_FOLDER}/{front.POINTER_NAME}")
+            written = json.loads(_only_member(b"".join(pieces)))
+            return Pointer(written["generation"], written["release_id"], written["published"])
     return None
 
 
@@ -102,7 +128,12 @@ def point(
         RefusedError: something newer serves.
         TargetError: the front cannot run its script.
     """
-    where = {"host": naming.alias(deployment), "port": port, "release_id": deployment.release_id}
+    where = {
+        "host": naming.alias(deployment),
+        "port": port,
+        "release_id": deployment.release_id,
+        "published": deployment.port,
+    }
     token = str((undoing or deployment).generation)
     command = ["python3", _SCRIPT, "point", token, json.dumps(where)]
     if undoing is not None:
@@ -123,10 +154,10 @@ def volume(app: str, environment: str) -> str:
     return f"{naming.prefix(app, environment)}-front"
 
 
-def _fits(found: Container, deployment: Deployment) -> bool:
+def _published(found: Container) -> int:
+    """Return the loopback port for which a front was made, whether or not it runs."""
     bindings = found.attrs["HostConfig"]["PortBindings"][f"{front.LISTEN_PORT}/tcp"]
-    made_as = (bindings[0]["HostPort"], found.labels.get(_VERSION))
-    return bool(made_as == (str(deployment.port), _CURRENT))
+    return int(bindings[0]["HostPort"])
 
 
 def _create(client: DockerClient, deployment: Deployment, image: str) -> Container:
@@ -135,7 +166,7 @@ def _create(client: DockerClient, deployment: Deployment, image: str) -> Contain
     client.volumes.create(volume(app, environment), labels=labels)
     return client.containers.create(
         image,
-        name=f"{naming.prefix(app, environment)}-front",
+        name=f"{naming.prefix(app, environment)}-front-{deployment.port}",
         entrypoint=["python3", _SCRIPT],
         command=["serve"],
         labels={**labels, _VERSION: _CURRENT, naming.IMAGE: deployment.image_digest},
@@ -165,9 +196,12 @@ def _only_member(tar: bytes) -> bytes:
 
 def _overtaken(deployment: Deployment, by: str) -> RefusedError:
     place = f"{deployment.app} in {deployment.environment}"
-    front_name = f"{naming.prefix(deployment.app, deployment.environment)}-front"
+    wanted = naming.labels(deployment.app, deployment.environment, "front")
+    filters = " ".join(f"--filter label={key}={value}" for key, value in wanted.items())
+    pointed = volume(deployment.app, deployment.environment)
     return RefusedError(
         f"{by}, serves {place}; {deployment.release_id} has generation {deployment.generation}",
         help="look with `xtask status`. If these records are new and should take over, "
-        f"end what serves: `docker rm --force {front_name} && docker volume rm {front_name}`",
+        "end what serves: "
+        f"`docker rm --force $(docker ps --all --quiet {filters}) && docker volume rm {pointed}`",
     )

@@ -77,7 +77,7 @@ def unready(port: int, path: str) -> str | None:
 
 def misidentified(port: int, deployment: Deployment) -> str | None:
     """Return `None` when the port answers as exactly this deployment, else who it says it is."""
-    seen = _claim(get(port, deployment.release_path), deployment.release_path, deployment.app)
+    seen = _claim(get(port, RELEASE_PATH), deployment.app)
     if seen == _Claim(deployment.release_id, deployment.image_digest):
         return None
     found = seen.problem or f"release {seen.release_id}, image {seen.image_digest}"
@@ -94,7 +94,7 @@ def observe(app: str, port: int) -> Observed | None:
     answer = get(port, RELEASE_PATH)
     if answer.status == 0:
         return None
-    seen = _claim(answer, RELEASE_PATH, app)
+    seen = _claim(answer, app)
     problem = seen.problem or unready(port, READY_PATH)
     return Observed(
         seen.release_id, seen.image_digest, healthy=problem is None, detail=problem or "ready"
@@ -109,13 +109,13 @@ class _Claim(NamedTuple):
     problem: str = ""
 
 
-def _claim(answer: Answer, path: str, app: str) -> _Claim:
+def _claim(answer: Answer, app: str) -> _Claim:
     try:
         said = json.loads(answer.text) if answer.status == http.client.OK else None
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        return _Claim(problem=f"{path}: {_shown(answer)}")
+        return _Claim(problem=f"{RELEASE_PATH}: {_shown(answer)}")
     if said.get("app", app) != app:
         return _Claim(problem=f"the port belongs to another app, {said['app']!r}")
     return _Claim(str(said.get("release_id", "")), str(said.get("image_digest", "")))

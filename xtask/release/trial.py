@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.release import containers, health, naming
-from xtask.release.engine import engine, ensure_image
+from xtask.release.engine import absence_allowed, engine, ensure_image
 
 if TYPE_CHECKING:
     from xtask.release.deployment import Deployment
 
+_ROLE: Final = "trial"
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10
 
 
 class Running(NamedTuple):
-    """A trial that is ready: where it answers, and what to give to `stop`."""
+    """A trial that is ready: where it answers, and the container that it is."""
 
     url: str
     container_id: str
@@ -27,7 +28,7 @@ def run(
     clock: health.Clock = health.SYSTEM_CLOCK,
     ready_within: float = _READY_SECONDS,
 ) -> Running:
-    """Start the deployment's image; return when it is ready. A trial of the same name is replaced.
+    """Start the deployment's image; return when it is ready. A trial that runs is replaced.
 
     `deployment.port` is the loopback port, 0 for one that the engine chooses.
 
@@ -38,8 +39,8 @@ def run(
     image = ensure_image(deployment)
     with engine(f"running {deployment.image_reference}") as client:
         containers.ensure_network(client, deployment)
-        prefix = naming.prefix(deployment.app, deployment.environment)
-        slot = containers.Slot(f"{prefix}-trial", "trial", port=deployment.port or None)
+        name = naming.prefix(deployment.app, deployment.environment)
+        slot = containers.Slot(name, _ROLE, port=deployment.port or None)
         containers.evict(client, deployment, slot)
         started = containers.create(client, deployment, image, slot)
         try:
@@ -50,15 +51,14 @@ def run(
         return Running(f"http://127.0.0.1:{port}/", str(started.id))
 
 
-def stop(container_id: str) -> None:
-    """Stop and remove a trial with its data and its network; one that is gone already is fine."""
-    with engine(f"stopping {container_id[:12]}") as client:
-        found = containers.named(client, container_id)
-        if found is None:
-            return
-        found.stop(timeout=_STOP_SECONDS)
-        found.remove(force=True, v=True)
-        wanted = {key: found.labels[key] for key in (naming.APP, naming.ENVIRONMENT)}
-        if not client.containers.list(all=True, filters=naming.selecting(wanted)):
-            for network in client.networks.list(filters=naming.selecting(wanted)):
-                network.remove()
+def stop(app: str, environment: str) -> bool:
+    """Stop and remove the trial with its data and its network; return whether there was one."""
+    with engine(f"stopping the trial of {app}") as client:
+        wanted = naming.selecting(naming.labels(app, environment, _ROLE))
+        found = client.containers.list(all=True, filters=wanted)
+        for each in found:
+            with absence_allowed():
+                each.stop(timeout=_STOP_SECONDS)
+                each.remove(force=True, v=True)
+        containers.remove_network(client, app, environment)
+        return bool(found)

@@ -1,0 +1,153 @@
+"""Promotions that change port or target, and what dead processes leave, on a real Engine."""
+
+from __future__ import annotations
+
+import secrets
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.acceptance.shop import write_shop
+from tests.integration.conftest import PROGRAM, free_port, remove_everything
+from xtask.pipeline.candidate import deployment
+from xtask.records.store import open_records
+from xtask.release import docker, health
+from xtask.settings import Workspace as Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.acceptance.shop import Workspace
+
+pytestmark = [pytest.mark.requires("docker"), pytest.mark.requires("index")]
+
+HOST = "modules/host/src/host/__init__.py"
+REASON = ("--reason", "it is time", "--json")
+
+
+class Store:
+    """A product in one environment, `staging`, with records outside its workspace."""
+
+    def __init__(self, workspace: Workspace, url: str) -> None:
+        self.workspace = workspace
+        self.url = url
+        self.app = f"t{secrets.token_hex(4)}"
+        self.port = free_port()
+        workspace.edit("modules.toml", 'app = "shop"', f'app = "{self.app}"')
+        place = f'rank = 1\ntarget = "docker"\nport = {self.port}\n'
+        workspace.edit("modules.toml", "rank = 1\n", place)
+
+    def built(self, mode: str) -> str:
+        """Build a product that behaves in a way of its own; return the build's id."""
+        source = "def run():\n" + textwrap.indent(PROGRAM.format(mode=mode), "    ")
+        (self.workspace.root / HOST).write_text(source)
+        return str(self.workspace.built()["build_id"])
+
+    def promoted(self, build: str, code: int = 0) -> Any:
+        said = self.workspace.xtask("promote", build, "--to", "staging", *REASON)
+        assert said.code == code, said.err
+        return said.document
+
+    def rolled_back(self) -> Any:
+        said = self.workspace.xtask("rollback", "--env", "staging", *REASON)
+        assert said.code == 0, said.err
+        return said.document
+
+    def resumed(self) -> list[tuple[str, str]]:
+        said = self.workspace.xtask("resume", "--json")
+        assert said.code == 0, said.err
+        return [(release["id"], release["status"]) for release in said.document]
+
+    def switched_but_not_activated(self, build: str) -> str:
+        """Do what a promotion does up to the moment when its process dies, after the switch."""
+        with open_records(self.url) as records:
+            release = records.begin_release(
+                "staging", build, target="docker", port=self.port, actor="ann", reason="crash"
+            )
+            candidate = deployment(Folder(self.workspace.root), release, records.build(build))
+            docker.apply(candidate)
+            records.verify_release(release.id)
+            docker.switch(candidate)
+            return release.id
+
+    def containers(self, engine: Any) -> list[Any]:
+        wanted = {"label": f"xtask.app={self.app}"}
+        return list(engine.containers.list(all=True, filters=wanted))
+
+
+def serving(port: int) -> str | None:
+    seen = health.observe("", port)
+    return seen.release_id if seen else None
+
+
+@pytest.fixture
+def store(engine: Any, tmp_path: Path) -> Iterator[Store]:
+    workspace = write_shop(tmp_path / "shop")
+    url = f"sqlite:///{tmp_path / 'records.sqlite3'}"
+    workspace.environ["XTASK_DATABASE_URL"] = url
+    made = Store(workspace, url)
+    yield made
+    remove_everything(engine, made.app)
+
+
+def test_a_failed_promotion_to_another_port_changes_nothing(store: Store) -> None:
+    first = store.promoted(store.built("works"))
+    store.workspace.edit("modules.toml", f"port = {store.port}", f"port = {free_port()}")
+    store.promoted(store.built("exits"), code=7)
+    assert serving(store.port) == first["id"]
+    (standing,) = store.workspace.xtask("status", "--json").document
+    assert (standing["active"]["id"], standing["seen"]) == (first["id"], "serving")
+
+
+def test_a_port_moves_and_a_rollback_moves_it_back(engine: Any, store: Store) -> None:
+    build, port = store.built("works"), free_port()
+    store.promoted(build)
+    store.workspace.edit("modules.toml", f"port = {store.port}", f"port = {port}")
+    second = store.promoted(store.built("works differently"))
+    assert (serving(store.port), serving(port)) == (None, second["id"])
+    back = store.rolled_back()
+    assert (serving(store.port), serving(port)) == (back["id"], None)
+    assert len([each for each in store.containers(engine) if "-front-" in each.name]) == 1
+
+
+def test_a_target_left_behind_stops_serving_and_a_rollback_returns_to_it(
+    engine: Any, store: Store
+) -> None:
+    first = store.promoted(store.built("works"))
+    store.workspace.edit("modules.toml", 'target = "docker"', 'target = "record"')
+    store.promoted(store.built("works differently"))
+    assert store.containers(engine) == []
+    assert serving(store.port) is None
+    back = store.rolled_back()
+    assert (back["target"], back["restores_release_id"]) == ("docker", first["id"])
+    assert serving(store.port) == back["id"]
+
+
+def test_a_failed_promotion_to_another_target_leaves_nothing_there(
+    engine: Any, store: Store
+) -> None:
+    store.workspace.edit("modules.toml", 'target = "docker"', 'target = "record"')
+    first = store.promoted(store.built("works"))
+    store.workspace.edit("modules.toml", 'target = "record"', 'target = "docker"')
+    store.promoted(store.built("exits"), code=7)
+    assert store.containers(engine) == []
+    (standing,) = store.workspace.xtask("status", "--json").document
+    assert (standing["active"]["id"], standing["in_flight"]) == (first["id"], None)
+
+
+def test_resume_finishes_what_is_seen_serving_and_undoes_what_is_not(
+    engine: Any, store: Store
+) -> None:
+    a, b = store.built("works"), store.built("works differently")
+    first = store.promoted(a)
+    left = store.switched_but_not_activated(b)
+    (candidate,) = (each for each in store.containers(engine) if each.name.endswith("-2"))
+    candidate.stop(timeout=1)
+    assert store.resumed() == [(left, "failed")]
+    assert serving(store.port) == first["id"]
+    left = store.switched_but_not_activated(b)
+    assert store.resumed() == [(left, "active")]
+    assert serving(store.port) == left
+    assert store.resumed() == []

@@ -1,0 +1,53 @@
+"""What the environment says about a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from xtask.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def is_embedded(root: Path, url: str) -> bool:
+    return read_settings(root, {"XTASK_DATABASE_URL": url}).is_embedded
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "sqlite:///releases/records.sqlite3",
+        "sqlite:///./releases/../releases/records.sqlite3",
+        "sqlite+pysqlite:///releases/records.sqlite3",
+        "sqlite:///releases/records.sqlite3?timeout=5",
+        "sqlite:///{root}/releases/records.sqlite3",
+        "sqlite:///linked/releases/records.sqlite3",
+    ],
+)
+def test_records_of_the_workspace_are_embedded_however_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "linked").symlink_to(tmp_path)
+    assert is_embedded(tmp_path, url.format(root=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///records.sqlite3",
+        "sqlite:///{root}/other/releases/records.sqlite3",
+        "sqlite://",
+        "postgresql+psycopg:///releases/records.sqlite3",
+        "nonsense",
+    ],
+)
+def test_records_elsewhere_are_not_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not is_embedded(tmp_path, url.format(root=tmp_path))

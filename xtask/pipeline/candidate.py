@@ -1,0 +1,139 @@
+"""What a build is to a target: the bundle read back, something to run, an image to try out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from xtask.diagnostics import Problems
+from xtask.digest import sha256
+from xtask.errors import RefusedError, UntrustedError
+from xtask.image.archive import hybrid_archive
+from xtask.image.layout import Layout
+from xtask.manifest.composition import TRIAL, read_composition
+from xtask.release.deployment import Deployment
+from xtask.resolve.plan import Base
+
+if TYPE_CHECKING:
+    from xtask.pipeline.progress import Progress
+    from xtask.records.values import Build, Release
+    from xtask.release.trial import Running
+    from xtask.settings import Settings, Workspace
+
+
+class Bundle(NamedTuple):
+    """What a release needs to know of a bundle."""
+
+    app: str
+    reference: str
+    config_digest: str
+    diff_ids: tuple[str, ...]
+
+
+def read_bundle(workspace: Workspace, build: Build) -> Bundle:
+    """Return what the bundle of a build says of its image.
+
+    Raises:
+        UntrustedError: the bundle is gone.
+    """
+    found = json.loads(_bundled(workspace, build, "image.json"))
+    return Bundle(
+        found["app"], found["reference"], found["config_digest"], tuple(found["diff_ids"])
+    )
+
+
+def base_of(workspace: Workspace, build: Build) -> Base:
+    """Return what the image of a build stands on.
+
+    Raises:
+        UntrustedError: the bundle is gone, or its plan is not the one that the build was made from.
+    """
+    plan = _bundled(workspace, build, "plan.json")
+    if sha256(plan) != build.manifest_hash:
+        raise UntrustedError(
+            f"the plan in the bundle of build {build.id[:8]} is not the one of its manifest hash",
+            help=f"remove {build.bundle} and build the same commit again",
+        )
+    return Base(**json.loads(plan)["base"])
+
+
+def deployment(workspace: Workspace, release: Release, build: Build) -> Deployment:
+    """Return a release as something to run in its environment.
+
+    Raises:
+        RefusedError: the build has no image.
+        UntrustedError: its bundle is gone.
+    """
+    return replace(
+        _candidate(workspace, build),
+        environment=release.environment,
+        release_id=release.id,
+        generation=release.generation,
+        port=release.port,
+    )
+
+
+def load_image(settings: Settings, progress: Progress, build: Build) -> str:
+    """Load a build's image into the Docker Engine and return the id that it has there."""
+    from xtask.release.engine import ensure_image  # noqa: PLC0415 - start-up
+
+    with progress.stage("load"):
+        return ensure_image(_candidate(settings.workspace, build))
+
+
+def try_image(settings: Settings, progress: Progress, build: Build, *, port: int) -> Running:
+    """Start a build once on a loopback port (0: a free one) and wait until it is ready."""
+    from xtask.release.trial import run  # noqa: PLC0415 - start-up
+
+    with progress.stage("run"):
+        return run(replace(_candidate(settings.workspace, build), port=port))
+
+
+def stop_trial(settings: Settings, progress: Progress) -> bool:
+    """Stop what `try_image` started for this product; return whether there was something.
+
+    Raises:
+        InvalidError: `modules.toml` does not say which product this is.
+        TargetError: the engine refuses.
+    """
+    from xtask.release.trial import stop  # noqa: PLC0415 - start-up
+
+    problems = Problems()
+    composition = read_composition(settings.workspace.manifest, problems)
+    if composition is None or not composition.app:
+        problems.raise_if_any()
+        return False
+    with progress.stage("stop"):
+        return stop(composition.app, TRIAL)
+
+
+def _candidate(workspace: Workspace, build: Build) -> Deployment:
+    """Return a build as something to run, not yet as a release of any environment."""
+    image, layout = build.image_digest, Layout(workspace.layout)
+    if image is None:
+        raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
+    bundle = read_bundle(workspace, build)
+    return Deployment(
+        app=bundle.app,
+        environment=TRIAL,
+        release_id=f"build_{build.id[:8]}",
+        generation=0,
+        manifest_hash=build.manifest_hash,
+        image_digest=image,
+        config_digest=bundle.config_digest,
+        image_reference=bundle.reference,
+        port=0,
+        archive=lambda known: hybrid_archive(layout, image, name=bundle.reference, known=known),
+        layers=bundle.diff_ids,
+    )
+
+
+def _bundled(workspace: Workspace, build: Build, name: str) -> bytes:
+    try:
+        return (workspace.root / str(build.bundle) / name).read_bytes()
+    except OSError as error:
+        raise UntrustedError(
+            f"the bundle of build {build.id[:8]} is gone: {error.strerror}",
+            help="build the same commit again: it makes the same image",
+        ) from error
