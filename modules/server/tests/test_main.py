@@ -61,15 +61,39 @@ def _get(url: str) -> str:
         return str(response.read().decode())
 
 
-def _wait_until_ready(url: str) -> None:
-    for _ in range(100):
-        try:
-            _get(f"{url}/readyz")
-        except URLError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the server did not become ready within ten seconds")
+def _is_ready(url: str) -> bool:
+    try:
+        _get(f"{url}/readyz")
+    except URLError:
+        return False
+    return True
+
+
+def _served(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the program and wait for it; a port that somebody took meanwhile is tried anew."""
+    with (folder / "log").open("wb") as log:
+        for _ in range(3):
+            port = _free_port()
+            program = subprocess.Popen(
+                [sys.executable, "-c", "from server.main import run; run()"],
+                cwd=folder,  # it comes first on the path, and this repository has a registry too
+                env=os.environ
+                | {
+                    "PYTHONPATH": f"{folder}{os.pathsep}{SOURCE}",
+                    "DATA_DIR": str(folder / "data"),
+                    "PORT": str(port),
+                },
+                stdout=log,
+                stderr=log,
+            )
+            end = time.monotonic() + 60
+            while program.poll() is None and time.monotonic() < end:
+                if _is_ready(f"http://127.0.0.1:{port}"):
+                    return program, f"http://127.0.0.1:{port}"
+                time.sleep(0.1)
+            program.kill()
+            program.wait()
+    pytest.fail((folder / "log").read_text(errors="replace"))
 
 
 def test_sigterm_finishes_the_request_under_way_and_ends_within_five_seconds(
@@ -77,22 +101,8 @@ def test_sigterm_finishes_the_request_under_way_and_ends_within_five_seconds(
 ) -> None:
     (tmp_path / "generated").mkdir()
     (tmp_path / "generated/registry.py").write_text(REGISTRY)
-    port = _free_port()
-    environ = os.environ | {
-        "PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCE}",
-        "DATA_DIR": str(tmp_path / "data"),
-        "PORT": str(port),
-    }
-    program = subprocess.Popen(
-        [sys.executable, "-c", "from server.main import run; run()"],
-        cwd=tmp_path,  # the working directory comes first, and this repository has a registry too
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    program, url = _served(tmp_path)
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(url)
         answers: list[str] = []
         request = threading.Thread(target=lambda: answers.append(_get(f"{url}/api/slow/slow")))
         request.start()
