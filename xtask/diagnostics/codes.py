@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from typing import NamedTuple
+
+import tomli
 
 from xtask.errors import UsageError
 
@@ -22,7 +23,7 @@ def catalogue() -> dict[str, Explanation]:
     text = files("xtask.diagnostics").joinpath("codes.toml").read_text("utf-8")
     return {
         code: Explanation(code, entry["title"], entry["text"].strip())
-        for code, entry in tomllib.loads(text).items()
+        for code, entry in tomli.loads(text).items()
     }
 
 

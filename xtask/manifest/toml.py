@@ -1,6 +1,6 @@
 """Reading TOML with the place of every key and value.
 
-`tomllib` gives the values; tree-sitter gives the places, and is asked only when somebody is
+`tomli` gives the values; tree-sitter gives the places, and is asked only when somebody is
 shown one.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import re
 import stat
-import tomllib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import tomli
 
 from xtask.diagnostics import KeyPath, Part, Place, Problems, Source, Span
 
@@ -37,8 +38,8 @@ def read_toml(path: Path, shown: str, problems: Problems) -> tuple[Source, dict[
     if text is None:
         return None
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         message, span = _syntax_error(str(error), text)
         broken = Source(shown, text, lambda _text, _key, _part: span)
         problems.add(
@@ -190,7 +191,7 @@ def _key(node: Node) -> tuple[str, ...]:
         return (text,)
     if node.type == "quoted_key":
         try:
-            return tuple(tomllib.loads(f"{text} = 0"))
-        except tomllib.TOMLDecodeError:
+            return tuple(tomli.loads(f"{text} = 0"))
+        except tomli.TOMLDecodeError:
             return (text,)
     return tuple(name for child in node.named_children for name in _key(child))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
+
+import tomli
 
 from xtask.diagnostics import Problems, did_you_mean
 from xtask.errors import StaleError, UsageError, XtaskError
@@ -40,7 +41,7 @@ def read_lock(workspace: Workspace) -> Lock | None:
         StaleError: it is not a lock of this version.
     """
     try:
-        return parse_lock(tomllib.loads(workspace.lock.read_text("utf-8")))
+        return parse_lock(tomli.loads(workspace.lock.read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
