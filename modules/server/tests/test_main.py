@@ -100,6 +100,7 @@ def test_sigterm_finishes_the_request_under_way_and_ends_within_five_seconds(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "generated").mkdir()
+    (tmp_path / "generated/__init__.py").touch()
     (tmp_path / "generated/registry.py").write_text(REGISTRY)
     program, url = _served(tmp_path)
     try:
