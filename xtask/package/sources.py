@@ -8,9 +8,8 @@ import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from zipfile import ZipFile
 
-from xtask.digest import hex_of, sha256, sha256_file, sha256_of
+from xtask.digest import hex_of, sha256, sha256_of
 from xtask.errors import XtaskError
 from xtask.files import write_if_changed
 from xtask.manifest.toml import MAX_BYTES
@@ -63,7 +62,7 @@ def source_files(root: Path) -> tuple[SourceFile, ...]:
             raise XtaskError(
                 f"{path.path} is {kind}", help="a module's files are regular files; copy it instead"
             )
-        found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), sha256_file(Path(path))))
+        found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), _digest(path.path)))
     return tuple(sorted(found))
 
 
@@ -81,6 +80,11 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], s
                     yield from _walk(entry.path, f"{prefix}{entry.name}/")
             else:
                 yield entry, prefix + entry.name
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - thousands of small files
+        return sha256(stream.read())
 
 
 def _is_left_over(folder: str, *, top: bool) -> bool:
@@ -105,6 +109,8 @@ def published_manifest(wheel: Path, cache: Path) -> Path:
     Raises:
         XtaskError: there is none, or more than one.
     """
+    from zipfile import ZipFile  # noqa: PLC0415 - start-up
+
     with ZipFile(wheel) as archive:
         found = [
             entry
