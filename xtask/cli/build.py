@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtask.cli.command import LIMIT, Command, option
@@ -49,21 +50,11 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
             }
             for module in row.modules
         ],
-        "modules_delta": delta_document(row),
+        "modules_delta": asdict(row.modules_delta),
         "stages": [
             {"name": stage.name, "seconds": round(stage.seconds, 4), "cached": stage.cached}
             for stage in stages
         ],
-    }
-
-
-def delta_document(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a build or a release
-    """Return what changed between two module lists as a JSON value."""
-    delta = row.modules_delta
-    return {
-        "added": dict(delta.added),
-        "removed": dict(delta.removed),
-        "changed": {name: list(pair) for name, pair in delta.changed.items()},
     }
 
 
@@ -109,7 +100,9 @@ def _listed(build: Build) -> dict[str, Any]:
     keys = ["id", "status", "stage", "progress", "profile", "manifest_hash", "image_digest"]
     keys += ["config_digest", "image_ref", "bundle", "requested_by", "reason", "error"]
     keys += ["created_at", "finished_at"]
-    return {key: getattr(build, key) for key in keys} | {"modules_delta": delta_document(build)}
+    return {key: getattr(build, key) for key in keys} | {
+        "modules_delta": asdict(build.modules_delta)
+    }
 
 
 def run(context: Context, *, port: int, stop: bool) -> None:

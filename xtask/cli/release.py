@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from xtask.cli.build import delta_document
 from xtask.cli.command import LIMIT, Command, option
 from xtask.cli.output import table
 from xtask.digest import hex_of
@@ -51,7 +51,7 @@ def resume(context: Context, *, env: str | None) -> None:
 
 def _document(release: Release) -> dict[str, Any]:
     found = {key: getattr(release, key) for key in _LISTED}
-    return found | {"modules_delta": delta_document(release)}
+    return found | {"modules_delta": asdict(release.modules_delta)}
 
 
 def _summary(release: Release) -> str:
