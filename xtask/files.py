@@ -17,6 +17,9 @@ from xtask.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+Signature = tuple[int, int, int, int]
+"""Size, modification and change time (ns) and inode of a file: what differs when the file does."""
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` with `data`; readers see the old bytes or the new ones."""
@@ -58,6 +61,19 @@ def write_if_changed(path: Path, data: bytes) -> bool:
         return False
     write_atomic(path, data)
     return True
+
+
+def signature(path: Path | str) -> Signature | None:
+    """Return what differs when the file does; None when there is no file."""
+    try:
+        return signature_of(os.stat(path))  # noqa: PTH116 - hundreds of them in a few milliseconds
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return the signature in what the system says of a file."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 @contextlib.contextmanager

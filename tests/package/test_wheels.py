@@ -11,10 +11,11 @@ import pytest
 from tests.support import workspace
 from xtask.errors import XtaskError
 from xtask.package.sources import source_digest, source_files
-from xtask.package.wheels import BuildError, Project, Wheel, build_wheels
+from xtask.package.wheels import BuildError, Project, Wheel, WheelBuilder
 from xtask.resolve.lock import BuildEnvironment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 NO_REQUIREMENTS = BuildEnvironment((), ())
@@ -26,6 +27,13 @@ def project(
 ) -> Project:
     files = source_files(root)
     return Project(root.name, root, files, source_digest(files), back_end, requires)
+
+
+def build_wheels(
+    projects: Sequence[Project], environments: Sequence[BuildEnvironment], cache: Path
+) -> dict[str, Wheel]:
+    with WheelBuilder(projects, environments, cache) as builder:
+        return builder.build()
 
 
 def hatch(root: Path, name: str) -> Project:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtask.errors import XtaskError
+from xtask.files import signature, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +28,6 @@ _FOLDERS_NOT_KEPT = frozenset(
 _FILES_NOT_KEPT = re.compile(
     r".*\.(?:a|o|exe|pyc)|(?:_test|_ctypes_test|_tkinter|xx|_xxtest).*\.so|(?:site|user)customize\.py"
 )
-
-Signature = tuple[int, int, int, int]
-"""Size, modification time, change time and inode of a file: what differs when the file does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Installation:
 
     def fingerprint(self) -> str:
         """Return a digest that changes when a file does, without reading any of them."""
-        lines = [f"{path}\0{_signature_of(entry.stat())}" for path, entry in self.files()]
+        lines = [f"{path}\0{signature_of(entry.stat())}" for path, entry in self.files()]
         lines += [self.version, str(self.stdlib), str(self.executable)]
         lines.append(str(signature(self.executable)))
         return hashlib.sha256(
@@ -82,18 +80,6 @@ def machine_platform() -> str:
     """Return this machine's platform as OCI names it, such as `linux/amd64` (GOARCH)."""
     machine = os.uname().machine
     return f"{sys.platform}/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
-
-
-def signature(path: Path | str) -> Signature | None:
-    """Return what differs when the file does; None when there is no file."""
-    try:
-        return _signature_of(os.stat(path))  # noqa: PTH116 - hundreds of them in a few milliseconds
-    except FileNotFoundError:
-        return None
-
-
-def _signature_of(status: os.stat_result) -> Signature:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
-from xtask.files import write_atomic
-from xtask.image.installation import Installation, running_installation, signature
+from xtask.files import signature, write_atomic
+from xtask.image.installation import Installation, running_installation
 from xtask.image.layer import EXECUTABLE, FILE, Entry, Layer, symlink, write_layer
 
 if TYPE_CHECKING:
@@ -51,10 +51,9 @@ def pack(layout: Layout, cache: Path) -> Interpreter:
         XtaskError: this Python cannot run elsewhere: other system, other C library, static.
     """
     installation = running_installation()
-    key = _key(installation)
-    record = cache / "interpreter" / f"{key}.json"
-    interpreter = _recall(record)
-    if interpreter is None or not layout.has(interpreter.layer.digest):
+    record = _record(installation, cache)
+    interpreter = _recall(record, layout)
+    if interpreter is None:
         libraries = _libraries(installation)
         layer = write_layer(layout, _entries(installation, libraries))
         interpreter = Interpreter(
@@ -65,32 +64,39 @@ def pack(layout: Layout, cache: Path) -> Interpreter:
             layer=layer,
         )
         # A file that changed meanwhile has made a layer that no fingerprint describes.
-        if _key(installation) == key:
+        if _record(installation, cache) == record:
             _remember(record, interpreter, libraries.values())
     return interpreter
 
 
-def _key(installation: Installation) -> str:
-    """Return the hexadecimal name of everything the layer is made from, libraries excepted."""
+def packed(layout: Layout, cache: Path) -> Interpreter | None:
+    """Return what `pack` would, if it is there already."""
+    return _recall(_record(running_installation(), cache), layout)
+
+
+def _record(installation: Installation, cache: Path) -> Path:
+    """Return the file that is named by everything the layer is made from, libraries excepted."""
     room = Path(__file__).parent
     recipe = sha256_of_files(room / f"{module}.py" for module in _RECIPE)
     search = os.environ.get("LD_LIBRARY_PATH", "")
-    return hex_of(sha256_of([installation.fingerprint(), search, recipe]))
+    key = hex_of(sha256_of([installation.fingerprint(), search, recipe]))
+    return cache / "interpreter" / f"{key}.json"
 
 
-def _recall(record: Path) -> Interpreter | None:
-    """Return what was packed, unless a library has changed since."""
+def _recall(record: Path, layout: Layout) -> Interpreter | None:
+    """Return what was packed, unless a library has changed since or the layer is gone."""
     try:
         known: dict[str, Any] = json.loads(record.read_bytes())
         for path, then in known["libraries"].items():
             now = signature(path)
             if (list(now) if now else None) != then:
                 return None
-        return Interpreter(
-            **(known["interpreter"] | {"layer": Layer(**known["interpreter"]["layer"])})
-        )
+        layer = Layer(**known["interpreter"]["layer"])
+        if layout.has(layer.digest):
+            return Interpreter(**(known["interpreter"] | {"layer": layer}))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        pass
+    return None
 
 
 def _remember(record: Path, interpreter: Interpreter, libraries: Iterable[Path]) -> None:

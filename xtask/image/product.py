@@ -125,21 +125,3 @@ def _unpack(entry: Entry, root: Path) -> None:
     path = root / entry.path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(entry.content)
-
-
-def merge_sites(parts: Sequence[Path], target: Path) -> None:
-    """Make `target` the module path of the image: the union of all layers' parts, by links.
-
-    A name that one part alone has is one link; a folder that several have is merged inside.
-    """
-    target.mkdir(parents=True, exist_ok=True)
-    owners: dict[str, list[Path]] = {}
-    for part in parts:
-        if part.is_dir():
-            for path in part.iterdir():
-                owners.setdefault(path.name, []).append(path)
-    for name, paths in owners.items():
-        if len(paths) == 1:
-            (target / name).symlink_to(paths[0])
-        else:
-            merge_sites(paths, target / name)

@@ -1,13 +1,17 @@
 """The program of a hook worker: runs PEP 517 hooks for many modules in one interpreter.
 
 xtask never imports it. It is started with the Python of a build environment, where only that
-environment's packages exist. Each line on standard input is a request
-`{"argv": [...], "cwd": "...", "environ": {...}}`, where `argv` is what pyproject-hooks would start
-as a process of its own; each line on standard output is the answer `{"ok": true, "output": "..."}`.
+environment's packages exist. The argument names a module to import before there is anything to do;
+one that cannot be imported is the business of the hook that needs it. Each line on standard input
+is a request `{"argv": [...], "cwd": "...", "environ": {...}}`, where `argv` is what pyproject-hooks
+would start as a process of its own; each line on standard output is the answer
+`{"ok": true, "output": "..."}`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -53,4 +57,7 @@ def perform(request: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
+    if sys.argv[1]:
+        with contextlib.suppress(Exception):
+            importlib.import_module(sys.argv[1])
     serve(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))

@@ -23,11 +23,11 @@ _SOURCE_DATE_EPOCH = "315532800"
 class HookWorker:
     """One child process; callable as the runner that PyPA `build` asks for."""
 
-    def __init__(self, python: Path) -> None:
-        """Start it with the Python of a build environment."""
+    def __init__(self, python: Path, preload: str = "") -> None:
+        """Start it with the Python of a build environment; it imports `preload` without asking."""
         self.output = ""
         self._process = subprocess.Popen(  # not process.run: this child outlives one call
-            [python, "-I", _PROGRAM],
+            [python, "-I", _PROGRAM, preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -82,12 +82,12 @@ class HookWorker:
 class HookWorkers:
     """At most `width` live workers of one build environment."""
 
-    def __init__(self, python: Path, width: int) -> None:
-        """Start none yet: the first that is borrowed starts the first."""
+    def __init__(self, python: Path, width: int, preload: str = "") -> None:
+        """Start one worker now if there is something to preload, others when they are borrowed."""
         self.python = python
         self._idle: queue.SimpleQueue[HookWorker | None] = queue.SimpleQueue()
-        for _ in range(width):
-            self._idle.put(None)
+        for number in range(width):
+            self._idle.put(HookWorker(python, preload) if preload and not number else None)
         self._width = width
 
     @contextmanager

@@ -57,6 +57,8 @@ def source_files(root: Path) -> tuple[SourceFile, ...]:
     found = []
     for path, relative in _walk(root, ""):
         mode = path.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            continue
         if not stat.S_ISREG(mode):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
             raise XtaskError(
@@ -64,6 +66,11 @@ def source_files(root: Path) -> tuple[SourceFile, ...]:
             )
         found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), _digest(path.path)))
     return tuple(sorted(found))
+
+
+def source_paths(root: Path) -> list[Path]:
+    """Return what decides the files of a module's folder: itself, the folders in it, the files."""
+    return [root, *(Path(entry.path) for entry, _ in _walk(root, ""))]
 
 
 def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
@@ -77,6 +84,7 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], s
                 raise XtaskError(f"{entry.path!r} has a name that is not UTF-8") from None
             if entry.is_dir(follow_symlinks=False):
                 if not _is_left_over(entry.name, top=not prefix):
+                    yield entry, prefix + entry.name
                     yield from _walk(entry.path, f"{prefix}{entry.name}/")
             else:
                 yield entry, prefix + entry.name

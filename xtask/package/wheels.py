@@ -16,7 +16,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from xtask.digest import hex_of, sha256_file, sha256_of
 from xtask.errors import XtaskError
@@ -26,12 +26,17 @@ from xtask.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from xtask.package.sources import SourceFile
     from xtask.resolve.lock import BuildEnvironment
 
-# Back ends without state that one build leaves for the next.
-_REUSABLE = ("hatchling.build", "flit_core.buildapi", "uv_build")
+# Back ends without state that one build leaves for the next, with what they load to make a wheel.
+_REUSABLE = {
+    "hatchling.build": "hatchling.builders.wheel",
+    "flit_core.buildapi": "flit_core.wheel",
+    "uv_build": "uv_build",
+}
 
 
 class Project(NamedTuple):
@@ -64,34 +69,62 @@ class BuildError(XtaskError):
         )
 
 
-def build_wheels(
-    projects: Sequence[Project], environments: Sequence[BuildEnvironment], cache: Path
-) -> dict[str, Wheel]:
-    """Return the wheel of each project by module name, built in parallel, cached by its inputs.
+class WheelBuilder:
+    """The wheels of projects, cached by their inputs; a context in which they are being built.
 
-    Raises:
-        BuildError: a back end failed.
+    Building begins with the context, where an environment is there already, so that the caller
+    can do something else meanwhile.
     """
-    locked = {environment.requires: environment for environment in environments}
-    places = {
-        project.name: cache / "wheels" / _key(project, locked[project.requires])
-        for project in projects
-    }
-    found = {name: wheel for name, place in places.items() if (wheel := _kept(place))}
-    missing = [project for project in projects if project.name not in found]
-    width = max(1, min(os.cpu_count() or 1, len(missing) // 2))
-    with ExitStack() as stack:
-        workers = {
-            requires: stack.enter_context(HookWorkers(_environment(locked[requires], cache), width))
-            for requires in sorted({project.requires for project in missing})
+
+    def __init__(
+        self, projects: Sequence[Project], environments: Sequence[BuildEnvironment], cache: Path
+    ) -> None:
+        """See what is missing in `cache`; each project's requirements have their environment."""
+        self._cache = cache
+        self._locked = {environment.requires: environment for environment in environments}
+        self._places = {
+            project.name: cache / "wheels" / _key(project, self._locked[project.requires])
+            for project in projects
         }
-        threads = stack.enter_context(ThreadPoolExecutor(width))
-        built = threads.map(
-            lambda project: _build(project, workers[project.requires], places[project.name]),
-            missing,
+        kept = {name: _kept(place) for name, place in self._places.items()}
+        self._found = {name: wheel for name, wheel in kept.items() if wheel}
+        self._missing = [project for project in projects if project.name not in self._found]
+        self._width = max(1, min(os.cpu_count() or 1, len(self._missing) // 2))
+        self._workers: dict[tuple[str, ...], HookWorkers] = {}
+        self._started: dict[str, Future[Wheel]] = {}
+        self._threads = ThreadPoolExecutor(self._width)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        for project in self._missing:
+            if _is_made(_environment_folder(self._locked[project.requires], self._cache)):
+                self._start(project)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._stack.close()
+
+    def build(self) -> dict[str, Wheel]:
+        """Return the wheel of each project by module name, built in parallel.
+
+        Raises:
+            BuildError: a back end failed.
+        """
+        for project in self._missing:
+            if project.name not in self._started:
+                self._start(project)
+        built = {project.name: self._started[project.name].result() for project in self._missing}
+        return self._found | built
+
+    def _start(self, project: Project) -> None:
+        if project.requires not in self._workers:
+            python = _environment(self._locked[project.requires], self._cache)
+            workers = HookWorkers(python, self._width, _REUSABLE.get(project.back_end, ""))
+            self._workers[project.requires] = self._stack.enter_context(workers)
+        self._started[project.name] = self._threads.submit(
+            _build, project, self._workers[project.requires], self._places[project.name]
         )
-        names = (project.name for project in missing)
-        return found | dict(zip(names, built, strict=True))
 
 
 def _key(project: Project, environment: BuildEnvironment) -> str:
@@ -159,12 +192,20 @@ def _require_locked(project: Project, wanted: set[str]) -> None:
         )
 
 
+def _environment_folder(environment: BuildEnvironment, cache: Path) -> Path:
+    key = hex_of(sha256_of([environment.document(), sys.version, sys.base_prefix]))
+    return cache / "build" / key
+
+
+def _is_made(folder: Path) -> bool:
+    return (folder / "complete").exists()
+
+
 def _environment(environment: BuildEnvironment, cache: Path) -> Path:
     """Return the Python of an isolated environment with exactly the locked packages."""
-    key = hex_of(sha256_of([environment.document(), sys.version, sys.base_prefix]))
-    folder = cache / "build" / key
+    folder = _environment_folder(environment, cache)
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
+    if not _is_made(folder):
         shutil.rmtree(folder, ignore_errors=True)
         clean = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         run([uv(), "venv", "--quiet", "--python", sys.executable, str(folder)], env=clean)

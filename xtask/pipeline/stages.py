@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Problems
@@ -11,11 +9,12 @@ from xtask.digest import canonical_json, hex_of
 from xtask.errors import UntrustedError
 from xtask.image.assemble import MAX_LAYERS, ImageConfig, assemble, bucket
 from xtask.image.layout import Layout
-from xtask.image.product import SITE, generated_layer, merge_sites, wheels_layer
+from xtask.image.product import SITE, generated_layer, wheels_layer
+from xtask.image.site import merge_sites
 from xtask.manifest.composition import IndexSource
 from xtask.package import requirements
 from xtask.package.check import check_imports
-from xtask.package.wheels import Project, Wheel, build_wheels
+from xtask.package.wheels import Project, Wheel, WheelBuilder
 from xtask.records.values import BuildModule
 from xtask.resolve.lock import normalised
 
@@ -38,12 +37,10 @@ _OTHER_LAYERS = 3
 _PORT = 8000
 
 
-def package(
+def wheel_builder(
     plan: Plan, files: Mapping[str, tuple[SourceFile, ...]], workspace: Workspace
-) -> dict[str, Wheel]:
-    """Return the wheels of modules by name, and of other distributions by `name==version`."""
-    locked = requirements.applicable(plan.lock.packages, plan.base.python)
-    paths = requirements.download(locked, workspace.cache)
+) -> WheelBuilder:
+    """Return what builds the wheels of all modules that have code here."""
     projects = [
         Project(
             name=module.name,
@@ -56,13 +53,20 @@ def package(
         for module in plan.selection.modules
         if module.root is not None and module.distribution is not None
     ]
+    return WheelBuilder(projects, plan.lock.builds, workspace.cache)
+
+
+def package(plan: Plan, builder: WheelBuilder, workspace: Workspace) -> dict[str, Wheel]:
+    """Return the wheels of modules by name, and of other distributions by `name==version`."""
+    locked = requirements.applicable(plan.lock.packages, plan.base.python)
+    paths = requirements.download(locked, workspace.cache)
     owners = _published(plan)
     downloaded = {
         owners.get(name, f"{name}=={distribution.version}"): Wheel(path, digest, cached=True)
         for distribution in locked
         for name, (path, digest) in [(distribution.name, paths[distribution.name])]
     }
-    return downloaded | build_wheels(projects, plan.lock.builds, workspace.cache)
+    return downloaded | builder.build()
 
 
 def _published(plan: Plan) -> dict[str, str]:
@@ -115,10 +119,9 @@ def check(plan: Plan, layers: Mapping[str, ProductLayer], workspace: Workspace) 
         {label: [Entry(path, b"") for path in part.paths] for label, part in layers.items()}
     )
     problems = Problems()
-    with tempfile.TemporaryDirectory(dir=workspace.cache, prefix="check-") as temporary:
-        site = Path(temporary) / "site"
-        merge_sites([part.site for part in layers.values()], site)
-        check_imports(plan.selection, site, problems)
+    site = workspace.cache / "site"
+    merge_sites([part.site for part in layers.values()], site)
+    check_imports(plan.selection, site, problems)
     problems.raise_if_any()
 
 

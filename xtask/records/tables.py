@@ -6,7 +6,7 @@ A change here needs a new revision in `migrations/versions` and a new `SCHEMA`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from sqlalchemy import (
     JSON,
@@ -19,17 +19,20 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from xtask.records import rules, triggers
 from xtask.records.values import BuildStatus, ReleaseKind, ReleaseStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
 
 # Without names, SQLite cannot drop a constraint in a later migration.
 metadata = MetaData(
@@ -41,7 +44,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-_document = JSON().with_variant(JSONB(), "postgresql")
+
+
+class _Document(TypeDecorator[Any]):
+    """JSON; on PostgreSQL `jsonb`, whose types are not imported without it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415 - start-up
+
+            return dialect.type_descriptor(JSONB())
+        return dialect.type_descriptor(JSON())
 
 
 def _one_of(column: str, values: Iterable[str]) -> str:
@@ -79,8 +95,8 @@ builds = Table(
     Column("config_digest", Text),
     Column("image_ref", Text),
     Column("bundle", Text),
-    Column("modules", _document, nullable=False),
-    Column("modules_delta", _document, nullable=False),
+    Column("modules", _Document, nullable=False),
+    Column("modules_delta", _Document, nullable=False),
     Column("requested_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("error", Text),
@@ -124,7 +140,7 @@ releases = Table(
     Column("restores_release_id", Text),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("modules_delta", _document, nullable=False),
+    Column("modules_delta", _Document, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("activated_at", Text),
     Column("ended_at", Text),
