@@ -11,8 +11,8 @@ import pytest
 import xtask
 from tests.acceptance.shop import Workspace, copy_of_reference_application
 from xtask.diagnostics import Place, Problems, Source
-from xtask.manifest import native
 from xtask.manifest.composition import read_composition
+from xtask.manifest.dialects import native
 from xtask.manifest.table import Table
 
 ROOT = Path(xtask.__file__).parents[1]

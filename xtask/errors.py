@@ -54,9 +54,15 @@ class InvalidError(XtaskError):
     exit_code = 3
 
     def __init__(self, problems: tuple[Any, ...]) -> None:
-        count = len(problems)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} found")
+        warnings = sum(problem.severity == "warning" for problem in problems)
+        found = _counted(len(problems) - warnings, "problem")
+        found += f" and {_counted(warnings, 'warning')}" if warnings else ""
+        super().__init__(f"{found} found")
         self.problems = problems
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 class StaleError(XtaskError):

@@ -8,8 +8,8 @@ import pytest
 
 from xtask.diagnostics import Place, Problems, Source
 from xtask.manifest import grammar
+from xtask.manifest.notation.toml import locate
 from xtask.manifest.table import Table, shortened
-from xtask.manifest.toml import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

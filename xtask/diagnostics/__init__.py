@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 Part = Literal["key", "value"]
+Severity = Literal["error", "warning"]
+"""An error ends the run; a warning is shown and the run goes on."""
 
 
 class Span(NamedTuple):
@@ -32,6 +34,8 @@ class Source:
     path: str
     text: str = ""
     locate: Callable[[str, KeyPath, Part], Span] = lambda _text, _key, _part: Span(1, 1, 1)
+    pair: str = "{} = …"
+    """How a key with a value is written in it, for help lines."""
 
 
 class Place(NamedTuple):
@@ -64,11 +68,13 @@ class Diagnostic:
     others: tuple[tuple[Place, str], ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    severity: Severity = "error"
 
     def document(self) -> dict[str, object]:
         """Return the diagnostic as a JSON value."""
         return {
             "code": self.code,
+            "severity": self.severity,
             "message": self.message,
             "place": _placed(self.place, self.label),
             "others": [_placed(place, label) for place, label in self.others],
@@ -93,20 +99,35 @@ class Problems:
         others: Iterable[tuple[Place, str]] = (),
         notes: Iterable[str] = (),
         help: str | None = None,  # noqa: A002
+        severity: Severity = "error",
     ) -> None:
         """Note one problem."""
         self.found.append(
-            Diagnostic(code, message, place, label, tuple(others), tuple(notes), help)
+            Diagnostic(code, message, place, label, tuple(others), tuple(notes), help, severity)
         )
 
+    def warn(self, code: str, message: str, place: Place, *, help: str | None = None) -> None:  # noqa: A002
+        """Note something that is worth a look and ends nothing."""
+        self.add(code, message, place, help=help, severity="warning")
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """What ends the run."""
+        return [problem for problem in self.found if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What does not, sorted by file and line."""
+        return tuple(sorted(set(self.found) - set(self.errors), key=_order))
+
     def raise_if_any(self) -> None:
-        """Raise every problem noted so far, sorted by file and line.
+        """Raise every problem noted so far, sorted by file and line, if one of them is an error.
 
         Raises:
-            InvalidError: there is at least one.
+            InvalidError: there is at least one error; it carries warnings too.
         """
-        if problems := sorted(set(self.found), key=_order):
-            raise InvalidError(tuple(problems))
+        if self.errors:
+            raise InvalidError(tuple(sorted(set(self.found), key=_order)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

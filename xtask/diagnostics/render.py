@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from xtask.diagnostics import Diagnostic, Place
 
 _WIDTH = 80
-_RED, _BLUE, _BOLD, _END = "\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
+_RED, _YELLOW, _BLUE = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m"
+_BOLD, _END = "\x1b[1m", "\x1b[0m"
 
 
 def render(problems: Iterable[Diagnostic], *, colour: bool = False) -> str:
@@ -37,9 +38,10 @@ def _lines(problem: Diagnostic, *, colour: bool) -> Iterator[str]:
     spots = [(problem.place, problem.label), *problem.others]
     gutter = max(len(str(place.span().line)) for place, _ in spots) + 1
     paint = _painter(colour=colour)
-    head = f"error[{problem.code}]"
+    head = f"{problem.severity}[{problem.code}]"
     first, *rest = _wrapped(problem.message, _WIDTH - len(head) - 2)
-    yield paint(_RED, head) + paint(_BOLD, f": {first}")
+    strong = _RED if problem.severity == "error" else _YELLOW
+    yield paint(strong, head) + paint(_BOLD, f": {first}")
     yield from (" " * (len(head) + 2) + paint(_BOLD, line) for line in rest)
     for index, (place, label) in enumerate(spots):
         yield from _excerpt(place, label, gutter, paint, first=index == 0)
@@ -126,7 +128,8 @@ def _annotation(problem: Diagnostic) -> str:
     text = problem.message + (f"\n{problem.help}" if problem.help else "")
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     path = problem.place.source.path.replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
-    return f"::error file={path},line={span.line},col={span.column},title={problem.code}::{escaped}"
+    where = f"file={path},line={span.line},col={span.column},title={problem.code}"
+    return f"::{problem.severity} {where}::{escaped}"
 
 
 if TYPE_CHECKING:

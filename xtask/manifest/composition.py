@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Place, Problems, did_you_mean
 from xtask.manifest import grammar
+from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.table import Scalar, Table, shortened
-from xtask.manifest.toml import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

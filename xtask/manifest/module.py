@@ -6,7 +6,7 @@ Every part carries the place that it was read from, so that a conflict can show 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,14 +50,39 @@ class App(NamedTuple):
     place: Place
 
 
+class Endpoint(NamedTuple):
+    """One function that answers one method on one path, such as `GET /api/v1/modules/x/vms`.
+
+    `path` is whole, parameters in braces as OpenAPI has them: `/vms/{id}`.
+    """
+
+    method: str
+    path: str
+    target: EntryPoint
+    permissions: tuple[str, ...]
+    place: Place
+
+
+class Operation(NamedTuple):
+    """A method on a whole path that the code of a router was seen to answer (OpenAPI's word)."""
+
+    method: str
+    path: str
+    place: Place
+
+
 class Route(NamedTuple):
-    """A front-end page: path with `:parameters`, and the ES module in the assets that draws it."""
+    """A front-end page: path with `:parameters`, and the file in the assets that draws it.
+
+    `permissions` are needed to see it, all of them.
+    """
 
     name: str
     path: str
     entry: str
     title: str
     place: Place
+    permissions: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -66,13 +91,22 @@ class Route(NamedTuple):
 
 
 class Navigation(NamedTuple):
-    """A link to a route in the product's navigation."""
+    """A link in the product's navigation: to a route by its name, or to the path of one.
+
+    A link with neither only groups those whose `parent` it is. A parent is named by its label or
+    by its path, and may be another module's. `menu` is the menu that it hangs in.
+    """
 
     label: str
     route: str
     order: int
     permission: str | None
     place: Place
+    path: str = ""
+    parent: str = ""
+    menu: str = "main"
+    icon: str = ""
+    hidden: bool = False
 
 
 class Permission(NamedTuple):
@@ -84,11 +118,15 @@ class Permission(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A typed setting of the module; `type` is string, integer, number or boolean."""
+    """A typed setting of the module.
+
+    `type` is string, integer, number, boolean, array or object; the last two have JSON values.
+    `pattern` is a regular expression that a whole string has to match.
+    """
 
     key: str
     type: str
-    default: Scalar | None
+    default: Any
     required: bool
     description: str
     minimum: float | None
@@ -96,15 +134,21 @@ class Setting(NamedTuple):
     options: tuple[Scalar, ...]
     secret: bool
     place: Place
+    pattern: str = ""
 
 
 class Job(NamedTuple):
-    """Something to run at the times of a five-field cron schedule."""
+    """Something to run at the times of a cron schedule of five fields; without one, when asked.
+
+    `timeout` is in seconds, None for no limit; `retries` how often it is run again after a failure.
+    """
 
     name: str
     target: EntryPoint
     schedule: str
     place: Place
+    timeout: float | None = None
+    retries: int = 0
 
 
 class Hook(NamedTuple):
@@ -113,6 +157,49 @@ class Hook(NamedTuple):
     event: str
     target: EntryPoint
     order: int
+    place: Place
+
+
+class Event(NamedTuple):
+    """An event that the module publishes."""
+
+    name: str
+    place: Place
+
+
+class Migration(NamedTuple):
+    """One step of the database: files in the package that make it and that undo it."""
+
+    up: str
+    down: str
+
+
+class DatabaseTable(NamedTuple):
+    """A table of the database that the module's code or migrations were seen to define."""
+
+    name: str
+    place: Place
+
+
+class Program(NamedTuple):
+    """A program that the module starts, such as `wkhtmltopdf`."""
+
+    name: str
+    place: Place
+
+
+class FrontEndDependency(NamedTuple):
+    """An npm package that the module's front end imports, and the range that it accepts."""
+
+    name: str
+    range: str
+    place: Place
+
+
+class Stated(NamedTuple):
+    """Something that a manifest says of the whole module, with its place."""
+
+    text: str
     place: Place
 
 
@@ -127,7 +214,9 @@ class Dependency(NamedTuple):
 class Module:
     """One module; `root` is the folder of its source, None when it comes as a published wheel.
 
-    `distribution` is the name of its Python project, None for a module without code.
+    `package` is the dotted name that its code is imported under. `is_package` says that `root`
+    itself is that package, so that xtask writes the Python project for it; otherwise the folder
+    is a project of its own, whose name is `distribution` (None for a module without code).
     """
 
     name: str
@@ -138,20 +227,44 @@ class Module:
     dialect: str
     place: Place
     root: Path | None = None
+    is_package: bool = False
     distribution: str | None = None
     host: EntryPoint | None = None
     requires: tuple[Requirement, ...] = ()
+    conflicts: tuple[Requirement, ...] = ()
+    """Modules that may not be in one product with it; an empty range means every version."""
+    companions: tuple[Requirement, ...] = ()
+    """Modules that have to be in the product too, in any order (RusToK's co-requisites)."""
+    auto_enabled_by: tuple[str, ...] | None = None
+    """Modules that bring this one into the product when all of them are in it; None for none."""
+    disabled: Stated | None = None
+    """Why the manifest itself says that the module is not to be used."""
+    foreign: Stated | None = None
+    """Why the module can be checked and resolved, and cannot be built into a Python image."""
+    app_range: Stated | None = None
+    """Versions of the application that it works with (a range)."""
     routers: tuple[Router, ...] = ()
     apps: tuple[App, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    operations: tuple[Operation, ...] = ()
     routes: tuple[Route, ...] = ()
     navigation: tuple[Navigation, ...] = ()
     permissions: tuple[Permission, ...] = ()
     settings: tuple[Setting, ...] = ()
     jobs: tuple[Job, ...] = ()
     hooks: tuple[Hook, ...] = ()
-    migrations: tuple[str, ...] = ()
+    emits: tuple[Event, ...] = ()
+    migrations: tuple[Migration, ...] = ()
+    tables: tuple[DatabaseTable, ...] = ()
+    table_prefix: Stated | None = None
+    overrides: tuple[str, ...] = ()
+    """Modules whose API operations it may replace (FastVue's router overrides)."""
     assets: str | None = None
     health: str | None = None
+    programs: tuple[Program, ...] = ()
+    front_end_dependencies: tuple[FrontEndDependency, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     build_requires: tuple[str, ...] = ()
     build_back_end: str = ""
+    runtime_folders: tuple[str, ...] = ()
+    """Folders at its top that hold data of a running product and are never part of it."""

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Place, Problems
 from xtask.manifest.module import Dependency
+from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.table import Table
-from xtask.manifest.toml import read_toml
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from xtask.manifest.folder import Folder
     from xtask.manifest.module import App, Hook, Job, Module, Router
 
 # What a project without a [build-system] table is built with (PEP 518, PEP 517).
 _DEFAULT_BUILD_REQUIRES = ("setuptools>=40.8.0",)
 _PROJECT_HELP = "code comes from a Python project: add a pyproject.toml beside the manifest"
+# What writes the wheel of a folder that has no project.
+_WRITTEN_REQUIRES = ("hatchling>=1.25",)
 _DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"
 
 
-def with_project(module: Module, root: Path, shown: str, problems: Problems) -> Module:
-    """Return the module with what its `pyproject.toml` says; unchanged when there is none."""
-    path = root / "pyproject.toml"
+def with_project(module: Module, folder: Folder, problems: Problems) -> Module:
+    """Return the module with what its `pyproject.toml` says; unchanged when there is none.
+
+    A folder that is itself a package gets a project that xtask writes, see `written_project`.
+    """
+    if module.is_package:
+        return replace(
+            module,
+            distribution=f"modules-{module.name}".replace("_", "-"),
+            build_requires=_WRITTEN_REQUIRES,
+            build_back_end="hatchling.build",
+        )
+    path = folder.root / "pyproject.toml"
     if not path.exists():
         _require_no_code(module, problems)
         return module
-    read = read_toml(path, f"{shown}/pyproject.toml", problems)
+    read = read_toml(path, f"{folder.shown}/pyproject.toml", problems)
     if read is None:
         return module
     document = Table(read[1], Place(read[0]), problems, "`pyproject.toml`")
@@ -50,6 +62,32 @@ def with_project(module: Module, root: Path, shown: str, problems: Problems) -> 
         ),
         build_requires=tuple(sorted(requires)),
         build_back_end=_back_end(build),
+    )
+
+
+def written_project(module: Module) -> str:
+    """Return the `pyproject.toml` of a folder that is itself a package.
+
+    The folder lies beside it as the path of the package, such as `modules/shop`.
+    """
+    top = module.package.split(".")[0]
+    return "\n".join(
+        [
+            "[build-system]",
+            f"requires = {json.dumps(list(_WRITTEN_REQUIRES))}",
+            'build-backend = "hatchling.build"',
+            "[project]",
+            f"name = {json.dumps(module.distribution)}",
+            'version = "0"',
+            f"dependencies = {json.dumps([item.text for item in module.dependencies])}",
+            "[tool.hatch.metadata]",
+            "allow-direct-references = true",
+            "[tool.hatch.build]",
+            "ignore-vcs = true",
+            "[tool.hatch.build.targets.wheel]",
+            f"only-include = {json.dumps([top])}",
+            "",
+        ]
     )
 
 

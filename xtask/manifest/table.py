@@ -35,6 +35,12 @@ _HELP: dict[type, str] = {
     list: 'put it in brackets: `["…", "…"]`, or `[[…]]` for a list of tables',
     dict: "write a table: `[…]` on a line of its own, or `{ … }`",
 }
+# In notations that are not TOML, whose tables and arrays have one form.
+_PLAIN_HELP = {
+    bool: "write it without quotes",
+    list: 'put it in brackets: `["…", "…"]`',
+    dict: 'write a table: `{"…": …}`',
+}
 
 
 class Table:
@@ -43,7 +49,10 @@ class Table:
     __slots__ = ("_asked", "_is_table", "_values", "name", "place", "problems")
 
     def __init__(self, values: dict[str, Any], place: Place, problems: Problems, name: str) -> None:
-        """Start reading `values`; `name` is what messages call the table."""
+        """Start reading `values`; `name` is what messages call the table.
+
+        None, which JSON and Python have, counts as absent.
+        """
         self._values = values
         self._asked: set[str] = set()
         self._is_table = True
@@ -52,7 +61,7 @@ class Table:
         self.name = name
 
     def __contains__(self, key: str) -> bool:
-        return key in self._values
+        return self._values.get(key) is not None
 
     def text(self, key: str, *, default: str | None = None, grammar: Grammar | None = None) -> str:
         """Return a string; without a default the key is required.
@@ -160,6 +169,20 @@ class Table:
         """Yield the keys, for tables whose keys are names that the user chose."""
         yield from self._values
 
+    def kind(self, key: str) -> type | None:
+        """Return the type of a value that may have more than one, None when it is absent."""
+        value = self._values.get(key)
+        return None if value is None else type(value)
+
+    def value(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return a value as it stands, for keys that may hold anything."""
+        self._asked.add(key)
+        return self._values.get(key)
+
+    def ignore(self, *keys: str) -> None:
+        """Know keys that change nothing in a product, so that they are not unknown."""
+        self._asked.update(keys)
+
     def done(self) -> None:
         """Note every key that nobody asked for (XT0201)."""
         for key in self._values.keys() - self._asked:
@@ -173,10 +196,11 @@ class Table:
 
     def _get(self, key: str, kind: type, default: Any, *, required: bool = False) -> Any:  # noqa: ANN401
         self._asked.add(key)
-        if key not in self._values:
+        if self._values.get(key) is None:
             if required and self._is_table:
                 message = f"`{key}` is missing in {self.name}"
-                self.problems.add("XT0202", message, self.place, help=f"add `{key} = …`")
+                pair = self.place.source.pair.format(key)
+                self.problems.add("XT0202", message, self.place, help=f"add `{pair}`")
             return default
         value = self._values[key]
         if type(value) is not kind:
@@ -185,7 +209,9 @@ class Table:
         return value
 
     def _path(self, key: str) -> str:
-        return f"`[{key}]`" if not self.place.key else f"`[{self.name.strip('`[]')}.{key}]`"
+        brackets = "[{}]" if "=" in self.place.source.pair else "{}"
+        path = f"{self.name.strip('`[]')}.{key}" if self.place.key else key
+        return f"`{brackets.format(path)}`"
 
     def _scalar(self, what: str, value: object, place: Place) -> Scalar | None:
         """Return the value if JSON has it too (RFC 8259 section 6 has no infinity and no NaN)."""
@@ -194,7 +220,7 @@ class Table:
         elif isinstance(value, Scalar):
             return value
         elif value is not None:
-            got = _NAMES.get(type(value), "a date or time")
+            got = _named(value)
             wanted = "a string, a number, true or false"
             self.problems.add(
                 "XT0203", f"{what} must be {wanted}, not {got}", place, help=_HELP[str]
@@ -202,9 +228,13 @@ class Table:
         return None
 
     def _wrong_type(self, what: str, kind: type, value: object, place: Place) -> None:
-        got = _NAMES.get(type(value), "a date or time")
-        message = f"{what} must be {_NAMES[kind]}, not {got}"
-        self.problems.add("XT0203", message, place, help=_HELP[kind])
+        message = f"{what} must be {_NAMES[kind]}, not {_named(value)}"
+        tip = _HELP[kind] if "=" in place.source.pair else _PLAIN_HELP.get(kind, _HELP[kind])
+        self.problems.add("XT0203", message, place, help=tip)
+
+
+def _named(value: object) -> str:
+    return "nothing" if value is None else _NAMES.get(type(value), "a date or time")
 
 
 def shortened(text: str, limit: int = 60) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.digest import hex_of, sha256, sha256_of
 from xtask.errors import XtaskError
 from xtask.files import write_if_changed
-from xtask.manifest.toml import MAX_BYTES
+from xtask.manifest.folder import LEFT_OVER_FOLDERS
+from xtask.manifest.notation.text import MAX_BYTES
 from xtask.process import ProcessError, run
 
 if TYPE_CHECKING:
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from xtask.manifest.composition import GitSource
     from xtask.resolve.lock import Package
 
-# What tools leave behind, and what is never part of a module.
-_IGNORED_FOLDERS = frozenset(
-    {"__pycache__", "node_modules"}
-    | {".git", ".hg", ".idea", ".vscode", ".venv", ".tox", ".nox"}
-    | {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-)
 # What build back ends write at the top of a project; a folder of assets may well be called `dist`.
 _IGNORED_AT_THE_TOP = frozenset({"build", "dist"})
 # What makes git work in another repository than the one in its folder, such as the repository
@@ -96,7 +91,7 @@ def _digest(path: str) -> str:
 
 
 def _is_left_over(folder: str, *, top: bool) -> bool:
-    return folder in _IGNORED_FOLDERS or (top and folder in _IGNORED_AT_THE_TOP)
+    return folder in LEFT_OVER_FOLDERS or (top and folder in _IGNORED_AT_THE_TOP)
 
 
 def source_digest(files: tuple[SourceFile, ...]) -> str:

@@ -53,7 +53,7 @@ def _module(module: Module, selection: Selection, *, headless: bool) -> dict[str
             {"event": hook.event, "target": str(hook.target), "order": hook.order}
             for hook in _hooks(module)
         ],
-        "migrations": list(module.migrations),
+        "migrations": [{"up": step.up, "down": step.down} for step in module.migrations],
         "assets": module.assets,
         "health": module.health,
     }

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.budgets import budget
 from xtask.diagnostics import Place, Problems, Span
-from xtask.manifest.toml import MAX_BYTES, locate, read_text, read_toml
+from xtask.manifest.notation.text import MAX_BYTES, read_text
+from xtask.manifest.notation.toml import locate, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path

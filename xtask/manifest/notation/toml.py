@@ -6,15 +6,14 @@ shown one.
 
 from __future__ import annotations
 
-import errno
 import re
-import stat
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tomli
 
-from xtask.diagnostics import KeyPath, Part, Place, Problems, Source, Span
+from xtask.diagnostics import KeyPath, Part, Problems, Source, Span
+from xtask.manifest.notation.text import Read, broken, read_text, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-MAX_BYTES = 1 << 20
 _MISSPELT = re.compile(r"(?P<message>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)")
 
 
-def read_toml(path: Path, shown: str, problems: Problems) -> tuple[Source, dict[str, Any]] | None:
+def read_toml(path: Path, shown: str, problems: Problems) -> Read | None:
     """Return a TOML file as source and values, or note why it cannot be read.
 
     Args:
@@ -35,69 +33,22 @@ def read_toml(path: Path, shown: str, problems: Problems) -> tuple[Source, dict[
         problems: where XT0101 to XT0104 go.
     """
     text = read_text(path, shown, problems)
-    if text is None:
-        return None
+    return None if text is None else parse_toml(text, shown, problems)
+
+
+def parse_toml(text: str, shown: str, problems: Problems) -> Read | None:
+    """Return a TOML text as source and values, or note why it is none (XT0104)."""
     try:
-        values = tomli.loads(text)
+        return Read(Source(shown, text, locate), tomli.loads(text))
     except tomli.TOMLDecodeError as error:
         message, span = _syntax_error(str(error), text)
-        broken = Source(shown, text, lambda _text, _key, _part: span)
-        problems.add(
-            "XT0104",
-            f"this is not TOML: {message}",
-            Place(broken),
-            "the reader stopped here",
-            help="the mistake may be a line above: look for a quote or bracket without its pair",
-        )
-        return None
-    except (RecursionError, ValueError) as error:  # ValueError: an integer of thousands of digits
-        too_deep = isinstance(error, RecursionError)
-        reason = "is nested too deeply" if too_deep else "has a number with too many digits"
-        place = Place(Source(shown))
-        problems.add("XT0104", f"`{shown}` {reason}", place, help="is this the right file?")
-        return None
-    return Source(shown, text, locate), values
-
-
-def read_text(path: Path, shown: str, problems: Problems) -> str | None:
-    """Return a manifest's text, or note why it is none (XT0101 to XT0103)."""
-    place = Place(Source(shown))
-    try:
-        data = _read_bytes(path)
-    except OSError as error:
-        problems.add(
-            "XT0101",
-            f"cannot read `{shown}`: {error.strerror}",
-            place,
-            help="check the path (`--workspace` names the first folder) and that you may read it",
-        )
-        return None
-    if len(data) > MAX_BYTES:
-        problems.add(
-            "XT0102",
-            f"`{shown}` is larger than {MAX_BYTES >> 20} MiB",
-            place,
-            help="a manifest is a few kilobytes: is this the right file?",
-        )
-        return None
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        problems.add(
-            "XT0103",
-            f"`{shown}` is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}",
-            place,
-            help="save it as UTF-8; if it is not a text, is this the right file?",
-        )
-        return None
-
-
-def _read_bytes(path: Path) -> bytes:
-    """Return the file's start; what is no file is not opened, because a pipe would never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is not a file")
-    with path.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
+        tip = "the mistake may be a line above: look for a quote or bracket without its pair"
+        broken(text, shown, span, f"this is not TOML: {message}", tip, problems)
+    except RecursionError:
+        unreadable(shown, "is nested too deeply", problems)
+    except ValueError:  # an integer of thousands of digits
+        unreadable(shown, "has a number with too many digits", problems)
+    return None
 
 
 def _syntax_error(text: str, document: str) -> tuple[str, Span]:

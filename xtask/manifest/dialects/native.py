@@ -6,7 +6,7 @@ docs/manifest.md describes every key.
 from __future__ import annotations
 
 from keyword import iskeyword
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
 from xtask.manifest.cron import is_schedule
@@ -15,6 +15,7 @@ from xtask.manifest.module import (
     EntryPoint,
     Hook,
     Job,
+    Migration,
     Module,
     Navigation,
     Permission,
@@ -27,25 +28,28 @@ from xtask.manifest.setting import read_setting
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xtask.diagnostics import Place
+    from xtask.manifest.folder import Folder
     from xtask.manifest.table import Table
 
 NAME_OF_DIALECT = "native"
-FILENAME = "module.toml"
+FILENAMES = ("module.toml",)
 
 # Names that every JavaScript object has already.
 _TAKEN_PARAMETERS = frozenset({"constructor", "prototype"})
 
 
-def read(table: Table, root: Path | None) -> Module:
-    """Return the module that a `module.toml` describes.
+def recognises(values: Mapping[str, Any]) -> bool:  # noqa: ARG001 - as all dialects do
+    """Return that every `module.toml` is ours."""
+    return True
 
-    Args:
-        table: the whole document; what is wrong with it goes to its problems.
-        root: the module's folder, None when its files are in a published wheel.
-    """
+
+def read(table: Table, folder: Folder | None) -> Module:
+    """Return the module that a `module.toml` describes; see `Dialect.read`."""
+    root = folder.root if folder else None
     identity, host = table.table("module"), table.table("host")
     name = identity.text("name", grammar=grammar.NAME)
     package = identity.text(
@@ -261,8 +265,8 @@ def package_root(root: Path, package: str) -> Path:
     return source if source.is_dir() else root / package
 
 
-def _migrations(table: Table, root: Path | None, package: str) -> tuple[str, ...]:
-    """Return the stems of the migration pairs, in order; each up file needs its down file."""
+def _migrations(table: Table, root: Path | None, package: str) -> tuple[Migration, ...]:
+    """Return the pairs of migration files, in order; each up file needs its down file."""
     folder = table.text("directory", default="", grammar=grammar.FILE)
     table.done()
     if not folder or not package or root is None:
@@ -290,7 +294,10 @@ def _migrations(table: Table, root: Path | None, package: str) -> tuple[str, ...
             if half == "down"
             else "a way down without a way up is never run: write it, or remove the file",
         )
-    return tuple(f"{folder}/{stem}" for stem in sorted(up & down))
+    return tuple(
+        Migration(f"{folder}/{stem}.up.sql", f"{folder}/{stem}.down.sql")
+        for stem in sorted(up & down)
+    )
 
 
 def _require_assets(module: Module, front_end: Table) -> None:

@@ -1,0 +1,120 @@
+"""The dialects that a module can be written in, and reading one module in whichever it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from xtask.diagnostics import Place, Problems, Source, listed
+from xtask.manifest.dialects import native
+from xtask.manifest.folder import Folder
+from xtask.manifest.notation.json import read_json
+from xtask.manifest.notation.literal import read_literal
+from xtask.manifest.notation.toml import read_toml
+from xtask.manifest.project import with_project
+from xtask.manifest.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from xtask.manifest.module import Module
+    from xtask.manifest.notation.text import Read
+
+
+class Dialect(Protocol):
+    """One manifest format; a Python module with these names satisfies it."""
+
+    @property
+    def NAME_OF_DIALECT(self) -> str:  # noqa: N802 - a constant of the module
+        """What users call it."""
+
+    @property
+    def FILENAMES(self) -> tuple[str, ...]:  # noqa: N802
+        """The names that its manifests have."""
+
+    def recognises(self, values: Mapping[str, Any]) -> bool:
+        """Return whether a manifest of this file name is of this dialect."""
+
+    def read(self, table: Table, folder: Folder | None) -> Module:
+        """Return the normal form of a manifest; what is wrong goes to the table's problems.
+
+        Args:
+            table: the whole document.
+            folder: the module's folder, None when its files are in a published wheel.
+        """
+
+
+DIALECTS: tuple[Dialect, ...] = (native,)
+
+_NOTATIONS: dict[str, Callable[[Path, str, Problems], Read | None]] = {
+    ".toml": read_toml,
+    ".json": read_json,
+    ".py": read_literal,
+}
+
+
+def read_module(root: Path, shown: str, problems: Problems) -> Module | None:
+    """Read the module in a folder, whichever dialect its manifest is in.
+
+    Args:
+        root: the module's folder.
+        shown: that folder as the user knows it.
+        problems: where everything wrong goes.
+    """
+    names = sorted({name for dialect in DIALECTS for name in dialect.FILENAMES})
+    found = [name for name in names if (root / name).exists()]
+    if len(found) != 1:
+        what = f"holds {listed(found)}, which is one too many" if found else "has no manifest"
+        problems.add(
+            "XT0101",
+            f"`{shown}` {what}",
+            Place(Source(shown)),
+            help="a module has one manifest at the top of its folder"
+            + ("" if found else f": {listed(names)}"),
+        )
+        return None
+    folder = Folder(root, shown)
+    module = read_manifest(root / found[0], f"{shown}/{found[0]}", problems, folder=folder)
+    return module and with_project(module, folder, problems)
+
+
+def read_manifest(
+    path: Path, shown: str, problems: Problems, *, folder: Folder | None = None
+) -> Module | None:
+    """Read one manifest file in the dialect that its name and content say.
+
+    Args:
+        path: the file; its name decides the notation. One with a name of the user's own is native.
+        shown: its path as the user knows it.
+        problems: where everything wrong goes.
+        folder: the module's folder, None when its files are in a published wheel.
+    """
+    read = _NOTATIONS.get(path.suffix, read_toml)(path, shown, problems)
+    if read is None:
+        return None
+    dialect = _dialect(path.name, read, problems)
+    if dialect is None:
+        return None
+    return dialect.read(Table(read.values, Place(read.source), problems, f"`{path.name}`"), folder)
+
+
+def _dialect(name: str, read: Read, problems: Problems) -> Dialect | None:
+    """Return the one dialect that a manifest is in; XT0109 when there is none, or two."""
+    candidates = [dialect for dialect in DIALECTS if name in dialect.FILENAMES]
+    if not candidates:
+        return native
+    found = [dialect for dialect in candidates if dialect.recognises(read.values)]
+    if len(found) == 1:
+        return found[0]
+    names = [dialect.NAME_OF_DIALECT for dialect in (found or candidates)]
+    problems.add(
+        "XT0109",
+        f"this `{name}` could be {listed(names)}"
+        if found
+        else f"this `{name}` is not a manifest of {listed(names)}",
+        Place(read.source),
+        help="remove the keys of all but one of them"
+        if found
+        else "docs/dialects.md says which keys tell them apart",
+    )
+    return None
