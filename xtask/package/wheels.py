@@ -102,6 +102,10 @@ class WheelBuilder:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """End what builds: the stages after this one have threads and memory for themselves."""
         self._threads.shutdown(cancel_futures=True)
         self._stack.close()
 
@@ -115,6 +119,7 @@ class WheelBuilder:
             if project.name not in self._started:
                 self._start(project)
         built = {project.name: self._started[project.name].result() for project in self._missing}
+        self._close()
         return self._found | built
 
     def _start(self, project: Project) -> None:
