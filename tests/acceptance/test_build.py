@@ -219,7 +219,8 @@ def test_an_interrupted_build_is_recorded_and_the_next_one_works(tmp_path: Path)
     shop = write_shop(tmp_path)
     shop.edit("modules/cart/src/cart/api.py", "router", "import time\ntime.sleep(60)\nrouter")
     process = subprocess.Popen(
-        [sys.executable, "-m", "xtask", "build"],
+        # A CI runner may have started us with interrupts ignored, which children inherit.
+        ["env", "--default-signal=INT", sys.executable, "-m", "xtask", "build"],
         cwd=shop.root, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
