@@ -57,6 +57,7 @@ _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "registry": lambda: _no_variable("XTASK_TEST_REGISTRY"),
     "skopeo": lambda: _no_program("skopeo"),
     "chromium": lambda: _no_program("chromium"),
+    "tsc": lambda: _no_program("tsc"),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import xtask
 from xtask.cli.verbs import VERBS, load
-from xtask.manifest import composition
+from xtask.manifest import environments
 from xtask.release import target
 
 ROOT = Path(xtask.__file__).parents[1]
@@ -127,5 +127,5 @@ def test_no_package_index_address_is_committed() -> None:
         assert re.findall(r"https?://\S+", text) == []
 
 
-def test_a_target_of_the_composition_is_a_target_that_runs() -> None:
-    assert set(composition.TARGETS) == set(target.TARGETS)
+def test_a_target_of_an_environment_is_a_target_that_runs() -> None:
+    assert set(environments.TARGETS) == set(target.TARGETS)

@@ -27,7 +27,8 @@ def test_the_composition_example_has_only_keys_that_exist(tmp_path: Path) -> Non
     composition = read_composition(path, problems)
     assert problems.found == []
     assert composition
-    assert sorted(composition.entries) == ["commerce", "content", "metrics", "reports"]
+    entries = ["audit", "commerce", "content", "links", "mail", "metrics", "reports"]
+    assert sorted(composition.entries) == entries
 
 
 def test_the_module_example_has_only_keys_that_exist() -> None:

@@ -60,7 +60,7 @@ def test_generated_python_is_formatted() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("case", ["../..", "text_that_attacks"])
+@pytest.mark.parametrize("case", ["../..", "text_that_attacks", "modules_of_five_systems"])
 def test_generated_python_is_typed(case: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "generated",
@@ -71,7 +71,19 @@ def test_generated_python_is_typed(case: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
+@pytest.mark.requires("tsc")
+@pytest.mark.parametrize("case", ["text_that_attacks", "modules_of_five_systems"])
+def test_generated_typescript_is_typed(case: str) -> None:
+    sources = sorted((HERE / case / "generated").glob("*.ts"))
+    options = ["--noEmit", "--strict", "--target", "es2022"]
+    options += ["--module", "nodenext", "--moduleResolution", "nodenext"]
+    done = subprocess.run(
+        [shutil.which("tsc") or "tsc", *options, *map(str, sources)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def mypy_path(case: str) -> str:
-    if case != "text_that_attacks":
-        return ":".join(str(path) for path in sorted((ROOT / "modules").glob("*/src")))
-    return str(HERE / case / "stubs")
+    folder = ROOT / "modules" if case == "../.." else HERE / case
+    return ":".join(map(str, [*sorted(folder.glob("*/src")), folder / "stubs"]))

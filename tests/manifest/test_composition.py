@@ -12,21 +12,26 @@ from hypothesis import strategies as st
 from tests.support import workspace
 from tests.support.budgets import budget
 from xtask.diagnostics import Problems
-from xtask.manifest.composition import (
-    Composition,
+from xtask.manifest.composition import Composition, read_composition
+from xtask.manifest.entries import (
+    ArchiveSource,
+    CratesSource,
     GitSource,
     IndexSource,
     PathSource,
-    read_composition,
+    RegistrySource,
+    SearchSource,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+DIGEST = "0123456789abcdef" * 4
 EVERYTHING = f"""
 schema = 1
 app = "shop-front"
+app_version = "2.1.0-rc.1"
 
 [build]
 target = "aarch64-unknown-linux-gnu"
@@ -43,6 +48,21 @@ shop = {{ path = "shop", depends_on = ["content", "links"] }}
 links = {{ source = "git", git = "https://example.org/links", rev = "{COMMIT}", path = "module" }}
 metrics = {{ source = "index", package = "Metrics.Kit", version = ">=1,<2", manifest = "m.toml" }}
 plain = {{ source = "index", package = "plain" }}
+ratings = {{ source = "registry", registry = "community", version = "^2.0", module = "stars" }}
+reviews = {{ source = "registry", registry = "ours" }}
+audit = {{ source = "archive", path = "vendor/audit.zip", sha256 = "{DIGEST}" }}
+mail = {{ source = "search" }}
+blog = {{ source = "crates-io", crate = "rustok-blog", version = "1.2", features = ["rss"] }}
+
+[registries.community]
+index = "https://example.org/registry.json"
+
+[registries.ours]
+index = "vendor/registry.json"
+
+[search]
+paths = ["addons", "more/addons/"]
+allow_shadowed = ["mail"]
 
 [settings]
 default_enabled = ["content", "shop"]
@@ -81,7 +101,19 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "links": GitSource("https://example.org/links", COMMIT, "module"),
         "metrics": IndexSource("Metrics.Kit", ">=1,<2", "m.toml"),
         "plain": IndexSource("plain", "", None),
+        "ratings": RegistrySource("community", "^2.0", "stars"),
+        "reviews": RegistrySource("ours", "*", "reviews"),
+        "audit": ArchiveSource("vendor/audit.zip", DIGEST),
+        "mail": SearchSource("mail"),
+        "blog": CratesSource("rustok-blog", "^1.2"),
     }
+    assert found.app_version == "2.1.0-rc.1"
+    assert {name: registry.index for name, registry in found.registries.items()} == {
+        "community": "https://example.org/registry.json",
+        "ours": "vendor/registry.json",
+    }
+    assert found.search == ("addons", "more/addons")
+    assert found.allow_shadowed == frozenset({"mail"})
     assert [name for name, entry in found.entries.items() if entry.required] == ["content"]
     assert found.entries["shop"].depends_on == ("content", "links")
     assert [name for name, _ in found.default_enabled or ()] == ["content", "shop"]
@@ -110,20 +142,23 @@ def test_nearly_everything_has_a_default(tmp_path: Path) -> None:
         {},
         {},
     )
+    assert (found.app_version, found.registries) == (None, {})
+    assert (found.search, found.allow_shadowed) == ((), frozenset())
 
 
 @pytest.mark.parametrize(
     ("schema", "code"),
     [
         ("", "XT0105"),
-        ("schema = 2", "XT0106"),
+        ("schema = 3", "XT0106"),
         ('schema = "1"', "XT0106"),
         ("schema = true", "XT0106"),
         ("schema = 1.0", "XT0203"),
         ("schema = [1]", "XT0106"),
+        ("schema = 0", "XT0106"),
     ],
 )
-def test_reads_schema_1_only(tmp_path: Path, schema: str, code: str) -> None:
+def test_refuses_a_schema_that_is_not_known(tmp_path: Path, schema: str, code: str) -> None:
     assert read(tmp_path, f'{schema}\napp = "shop"\n')[1] == [code]
 
 
@@ -134,6 +169,7 @@ def test_reads_schema_1_only(tmp_path: Path, schema: str, code: str) -> None:
         'path = "{path}"',
         f'source = "git", git = "https://example.org/x", rev = "{COMMIT}", path = "{{path}}"',
         'source = "index", package = "x", manifest = "{path}"',
+        f'source = "archive", path = "{{path}}", sha256 = "{DIGEST}"',
     ],
 )
 def test_refuses_a_path_that_leaves_the_workspace(tmp_path: Path, entry: str, path: str) -> None:
@@ -143,7 +179,7 @@ def test_refuses_a_path_that_leaves_the_workspace(tmp_path: Path, entry: str, pa
 
 def test_unknown_source_is_one_problem(tmp_path: Path) -> None:
     text = (
-        'schema = 1\napp = "a"\n[modules]\nx = { source = "cargo", crate = "x", version = "1" }\n'
+        'schema = 1\napp = "a"\n[modules]\nx = { source = "cargo", package = "x", version = "1" }\n'
     )
     assert read(tmp_path, text)[1] == ["XT0204"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support import workspace
 from xtask.errors import XtaskError
-from xtask.manifest.composition import GitSource
+from xtask.manifest.entries import GitSource
 from xtask.package.sources import (
     checkout,
     published_digest,
@@ -168,6 +169,6 @@ def test_commit_is_fetched_once_and_kept(tmp_path: Path, repository: GitSource) 
 
 def test_commit_that_is_not_there_is_named(tmp_path: Path, repository: GitSource) -> None:
     with pytest.raises(XtaskError, match="cannot fetch commit 000000000000 of ") as caught:
-        checkout(repository._replace(rev="0" * 40), tmp_path / "cache")
+        checkout(replace(repository, rev="0" * 40), tmp_path / "cache")
     assert caught.value.help
     assert [path.name for path in (tmp_path / "cache/git").iterdir()] == []

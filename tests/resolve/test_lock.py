@@ -29,7 +29,7 @@ LOCKS = st.builds(
     base=TEXT,
     machine_local=st.booleans(),
     modules=st.lists(
-        st.builds(LockedModule, TEXT, TEXT, TEXT, TEXTS, TEXTS, TEXTS), max_size=3
+        st.builds(LockedModule, TEXT, TEXT, TEXT, TEXTS, TEXTS, TEXTS, st.booleans()), max_size=3
     ).map(tuple),
     packages=PACKAGES,
     builds=st.lists(st.builds(BuildEnvironment, TEXTS, PACKAGES), max_size=2).map(tuple),

@@ -8,9 +8,16 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from semver import Version
 
 from tests.support.budgets import budget
-from xtask.resolve.ranges import RangeError, matches, parse_range, semantic_version
+from xtask.resolve.ranges import (
+    RangeError,
+    lowest_common,
+    matches,
+    parse_range,
+    semantic_version,
+)
 
 # The rows marked npm are those of node-semver's documentation of ranges.
 INSIDE = [
@@ -185,6 +192,51 @@ def test_any_text_is_a_range_or_refused(text: str) -> None:
         return
     for version in ("0.0.0", "1.2.3", "1.0.0-rc.1"):
         assert matches(text, version) in {True, False}
+
+
+# Every version that may be at a bound of RANGES or right after one.
+MORE = [f"{major}.{minor}.{patch}" for major, minor, patch in product(range(6), repeat=3)]
+PRERELEASES = [f"{text}-{pre}" for text in VERSIONS for pre in ("0", "a", "a.0", "a.0.0", "b")]
+MIXED = st.lists(
+    RANGES | st.sampled_from([">=1.0.0-a", ">1.0.0-a <2.0.0", "<1.0.0-b >=1.0.0-a.0", "=1.1.1-b"]),
+    min_size=1,
+    max_size=3,
+)
+
+
+@budget(150)
+@given(MIXED)
+def test_lowest_common_version_is_the_first_that_all_ranges_hold(texts: list[str]) -> None:
+    every = sorted(map(Version.parse, [*MORE, *PRERELEASES]))
+    inside = [each for each in every if all(matches(text, str(each)) for text in texts)]
+    assert lowest_common([parse_range(text) for text in texts]) == (inside[0] if inside else None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], "0.0.0"),
+        (["^17 || ^18", "^18 || ^19"], "18.0.0"),
+        ([">1.2.3", "<1.2.4"], None),
+        ([">1.2.3", "<=1.2.4"], "1.2.4"),
+        ([">1.0.0-a <1.0.0-b"], "1.0.0-a.0"),
+        (["^1.0.0-rc.1", ">=0.9.0"], "1.0.0"),
+        (["<0.0.0"], None),
+        (["1 || 2", "2 || 3", "1 || 3"], None),
+        (["99999999999999999.0.0"], "99999999999999999.0.0"),
+    ],
+)
+def test_lowest_common_version(texts: list[str], expected: str | None) -> None:
+    found = lowest_common([parse_range(text) for text in texts])
+    assert expected == (found and str(found))
+
+
+@pytest.mark.parametrize(("bare", "expected"), [("^", True), ("=", False)])
+def test_version_without_operator_means_what_the_notation_says(
+    bare: str, *, expected: bool
+) -> None:
+    both = [parse_range("1.2.3", bare), parse_range(">1.2.3")]
+    assert expected == (lowest_common(both) is not None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xtask.cli.command import Command, option
-from xtask.cli.output import table
+from xtask.cli.output import table, verdict
 from xtask.errors import StaleError, UsageError
 
 if TYPE_CHECKING:
@@ -16,10 +16,12 @@ def validate_manifest(context: Context) -> None:
     """Read everything, prove that it fits, write nothing."""
     from xtask.pipeline.compose import validate  # noqa: PLC0415 - start-up
 
-    selection = validate(context.settings.workspace)
-    names = [module.name for module in selection.modules]
+    composed = validate(context.settings.workspace)
+    names = [module.name for module in composed.selection.modules]
+    app = composed.selection.composition.app
+    context.output.warnings(composed.warnings)
     context.output.result(
-        {"valid": True, "app": selection.composition.app, "modules": names},
+        {"valid": True, "app": app, "modules": names, **verdict(composed.warnings)},
         f"modules.toml is valid: {len(names)} modules",
     )
 
@@ -29,6 +31,7 @@ def list_modules(context: Context) -> None:
     from xtask.pipeline.compose import compose  # noqa: PLC0415 - start-up
 
     composed = compose(context.settings.workspace)
+    context.output.warnings(composed.warnings)
     selection = composed.selection
     entries = selection.composition.entries
     found = [
@@ -60,14 +63,17 @@ def list_modules(context: Context) -> None:
 
 def generate_registry(context: Context, *, check: bool) -> None:
     """Write `generated/`, or show how it differs from what the manifests say."""
-    from xtask.pipeline.compose import check_generated, write_generated  # noqa: PLC0415 - start-up
+    from xtask.pipeline import compose  # noqa: PLC0415 - start-up
 
+    workspace = context.settings.workspace
+    composed = compose.compose(workspace)
+    context.output.warnings(composed.warnings)
     if not check:
-        changed = write_generated(context.settings.workspace)
+        changed = compose.write_generated(composed, workspace)
         text = "\n".join(f"wrote generated/{name}" for name in changed) or "generated/ is current"
         context.output.result({"changed": changed}, text)
         return
-    if report := check_generated(context.settings.workspace):
+    if report := compose.check_generated(composed, workspace):
         raise StaleError(
             "generated/ does not match the manifests",
             report=report,
@@ -78,11 +84,14 @@ def generate_registry(context: Context, *, check: bool) -> None:
 
 def lock(context: Context, *, check: bool, upgrade: list[str]) -> None:
     """Choose versions and write `modules.lock`, or refuse when it is stale."""
-    from xtask.pipeline.compose import write_lock  # noqa: PLC0415 - start-up
+    from xtask.pipeline.compose import compose, write_lock  # noqa: PLC0415 - start-up
 
     if check and upgrade:
         raise UsageError("--check and --upgrade contradict each other")
-    changes = write_lock(context.settings.workspace, check=check, upgrade=upgrade)
+    workspace = context.settings.workspace
+    composed = compose(workspace, locked=check, upgrade=upgrade)
+    context.output.warnings(composed.warnings)
+    changes = write_lock(composed, workspace, check=check, upgrade=upgrade)
     context.output.result(
         {"changed": bool(changes), "difference": changes}, changes or "modules.lock is current"
     )

@@ -11,14 +11,17 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from xtask.cli.output import stage_line
 
 if TYPE_CHECKING:
+    from xtask.cli.output import Warn
+    from xtask.diagnostics import Diagnostic
     from xtask.pipeline.progress import Stage
 
 
 class Live:
     """A spinner for the stage that runs, a line for each that is done."""
 
-    def __init__(self) -> None:
-        """Draw on standard error."""
+    def __init__(self, warn: Warn) -> None:
+        """Draw on standard error; `warn` prints warnings there."""
+        self._warn = warn
         self._console = Console(stderr=True)
         self._bar: Bar | None = None
 
@@ -46,6 +49,11 @@ class Live:
     def waiting(self, reason: str) -> None:
         """Say why nothing goes on."""
         self._console.print(f"waiting: {reason}", style="yellow", highlight=False, markup=False)
+
+    def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
+        """Show what is worth a look."""
+        self.stop()
+        self._warn(warnings)
 
     def stop(self) -> None:
         """Take the clock away."""

@@ -13,10 +13,16 @@ from xtask.errors import InvalidError, StaleError, XtaskError
 from xtask.pipeline.progress import Progress, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from xtask.diagnostics import Diagnostic
+
+    Warn = Callable[[tuple[Diagnostic, ...]], None]
 
 _COLUMNS = 80
+# What the first digits of a code stand for, as diagnostics/codes.toml divides them.
+_CATEGORIES = {"XT01": "file", "XT02": "manifest", "XT03": "composition", "XT04": "code"}
 
 
 class Output:
@@ -45,13 +51,20 @@ class Output:
         if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             from xtask.cli.live import Live  # noqa: PLC0415 - only a terminal pays for rich
 
-            return Progress(Live())
-        return Progress(PlainLines())
+            return Progress(Live(self.warnings))
+        return Progress(PlainLines(self.warnings))
+
+    def warnings(self, warnings: tuple[Diagnostic, ...]) -> None:
+        """Print what is worth a look and ends nothing."""
+        if warnings:
+            self._problems(warnings)
+            self.note("")
 
     def error(self, error: XtaskError) -> None:
         """Print an expected error: what is wrong, where, and what to do."""
         if isinstance(error, InvalidError):
-            self._problems(error)
+            self._problems(error.problems)
+            self.note(f"\n{error.message}")
         else:
             red, end = ("\x1b[1;31m", "\x1b[0m") if self._colour else ("", "")
             if isinstance(error, StaleError) and error.report:
@@ -62,13 +75,12 @@ class Output:
         if self.as_json and not self._answered:
             self.result({"error": describe(error)}, "")
 
-    def _problems(self, error: InvalidError) -> None:
+    def _problems(self, problems: tuple[Diagnostic, ...]) -> None:
         from xtask.diagnostics import render  # noqa: PLC0415 - only errors need it
 
-        self.note(render.render(error.problems, colour=self._colour))
-        self.note(f"\n{error.message}")
+        self.note(render.render(problems, colour=self._colour))
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            self.note(render.github(error.problems))
+            self.note(render.github(problems))
 
     def bug(self, error: Exception, workspace: Path) -> None:
         """Print an unexpected error shortly, and keep its traceback in a file."""
@@ -90,6 +102,10 @@ class Output:
 class PlainLines:
     """One line for each finished stage."""
 
+    def __init__(self, warn: Warn) -> None:
+        """Print on standard error; `warn` prints warnings there."""
+        self._warn = warn
+
     def started(self, stage: str) -> None:
         """Wait for its end."""
 
@@ -104,6 +120,10 @@ class PlainLines:
     def waiting(self, reason: str) -> None:
         """Print why nothing goes on."""
         sys.stderr.write(f"waiting: {reason}\n")
+
+    def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
+        """Print what is worth a look."""
+        self._warn(warnings)
 
 
 def stage_line(stage: Stage) -> str:
@@ -122,8 +142,20 @@ def describe(error: XtaskError) -> dict[str, Any]:
     }
     if isinstance(error, InvalidError):
         found["problems"] = [problem.document() for problem in error.problems]
+        found |= {"valid": False, **verdict(error.problems)}
     if isinstance(error, StaleError):
         found["report"] = error.report
+    return found
+
+
+def verdict(problems: Iterable[Diagnostic]) -> dict[str, list[dict[str, Any]]]:
+    """Return problems as `errors` and `warnings`, each with category, severity, message, line."""
+    found: dict[str, list[dict[str, Any]]] = {"errors": [], "warnings": []}
+    for problem in problems:
+        span = problem.place.span()
+        where = {"file": problem.place.source.path, "line": span.line, "column": span.column}
+        category = _CATEGORIES[problem.code[:4]]
+        found[f"{problem.severity}s"].append({"category": category, **problem.document(), **where})
     return found
 
 

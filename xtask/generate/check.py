@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from xtask.diagnostics import KeyPath
-    from xtask.generate.tree import File, Tree
+    from xtask.generate.file import File, Tree
     from xtask.resolve.select import Selection
 
 _CONTEXT = 2

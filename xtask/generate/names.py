@@ -82,7 +82,8 @@ def python(value: Any, indent: int = 0, start: int = 0) -> Safe:  # noqa: ANN401
         case float() if math.isfinite(value):
             return Safe(repr(value).replace("e+", "e"))
         case list() | tuple():
-            return _python_tuple([python(item, indent + 4) for item in value], indent, start)
+            items = [python(item, indent + 4, indent + 4) for item in value]
+            return _python_tuple(items, indent, start)
         case dict():
             return _python_dict(value, indent)
     raise XtaskError(f"{value!r} cannot be a literal")
@@ -97,7 +98,11 @@ def _python_tuple(items: list[Safe], indent: int, start: int) -> Safe:
 
 
 def _python_dict(value: dict[str, Any], indent: int) -> Safe:
-    items = [Safe(f"{python(key)}: {python(item, indent + 4)}") for key, item in value.items()]
+    keys = {key: f"{python(key)}: " for key in value}
+    items = [
+        Safe(keys[key] + python(item, indent + 4, indent + 4 + len(keys[key])))
+        for key, item in value.items()
+    ]
     return _exploded("{", items, "}", indent)
 
 
@@ -133,13 +138,15 @@ def _python_text(text: str) -> str:
     return '"' + escaped.replace('"', '\\"') + '"'
 
 
-def typescript(text: str) -> Safe:
-    """Return the TypeScript literal of a string, safe inside `<script>` too."""
-    return Safe(json_text(text).translate(_SCRIPT_UNSAFE))
+def typescript(value: str | list[str]) -> Safe:
+    """Return the TypeScript literal of a string or of several, safe inside `<script>` too."""
+    return Safe(json_text(value).translate(_SCRIPT_UNSAFE))
 
 
 def json_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return JSON in which everything that cannot be seen, such as U+202E, is an escape."""
+    if not value and isinstance(value, list | dict):  # the encoder is slow to start
+        return "[]" if isinstance(value, list) else "{}"
     text = _ENCODER.encode(value)
     if text.isprintable():
         return text

@@ -1,4 +1,7 @@
-"""`modules.toml`: what is in the product, with the place of every statement."""
+"""`modules.toml`: what is in the product, with the place of every statement.
+
+RusToK's own files are read too: schema 1 with `crate` in its entries, and schema 2.
+"""
 
 from __future__ import annotations
 
@@ -7,80 +10,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Place, Problems, did_you_mean
 from xtask.manifest import grammar
+from xtask.manifest.entries import Entry, inside, read_entries
+from xtask.manifest.environments import Environment, read_environments
 from xtask.manifest.notation.toml import read_toml
+from xtask.manifest.surfaces import read_surfaces
 from xtask.manifest.table import Scalar, Table, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 SCHEMA = 1
+RUSTOK_SCHEMA = 2
 BASES = ("interpreter",)
 PROFILES = ("release", "debug")
 DEPLOYMENT_PROFILES = ("monolith", "headless")
-TARGETS = ("record", "docker")
 PLATFORMS = {
     "linux/amd64": "linux/amd64",
     "linux/arm64": "linux/arm64",
     "x86_64-unknown-linux-gnu": "linux/amd64",
     "aarch64-unknown-linux-gnu": "linux/arm64",
 }
-_FIRST_PORT = 8080
-# What `run` starts is labelled as an environment of this name.
-TRIAL = "trial"
-_PATH_HELP = "write a path below the folder of `modules.toml`, with `/`"
-
-
-class PathSource(NamedTuple):
-    """A folder in the workspace."""
-
-    path: str
-
-    @property
-    def kind(self) -> str:
-        """The word for it in `modules.toml`."""
-        return "path"
-
-
-class GitSource(NamedTuple):
-    """One commit of a repository; `path` is the module's folder in it."""
-
-    url: str
-    rev: str
-    path: str
-
-    @property
-    def kind(self) -> str:
-        """The word for it in `modules.toml`."""
-        return "git"
-
-
-class IndexSource(NamedTuple):
-    """A published wheel; `manifest` is a file of the workspace, None when it is in the wheel."""
-
-    package: str
-    version: str
-    manifest: str | None
-
-    @property
-    def kind(self) -> str:
-        """The word for it in `modules.toml`."""
-        return "index"
-
-
-ModuleSource = PathSource | GitSource | IndexSource
-# What a source that cannot be read becomes: nobody looks for a module there.
-_NOWHERE = PathSource("")
-
-
-class Entry(NamedTuple):
-    """One line of `[modules]`."""
-
-    name: str
-    source: ModuleSource
-    required: bool
-    depends_on: tuple[str, ...]
-    place: Place
 
 
 class Value(NamedTuple):
@@ -90,18 +40,12 @@ class Value(NamedTuple):
     place: Place
 
 
-class Environment(NamedTuple):
-    """Where releases run: `rank` orders environments, `port` is its stable loopback port.
-
-    A `portable` one refuses images whose base is of the machine that built them.
-    """
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A list of modules; `index` is a file of the workspace or an HTTPS address."""
 
     name: str
-    rank: int
-    target: str
-    port: int
-    requires: tuple[str, ...]
-    portable: bool
+    index: str
     place: Place
 
 
@@ -110,12 +54,18 @@ class Composition:
     """What `modules.toml` says."""
 
     app: str
+    app_version: str | None
     platform: str
     profile: str
     deployment_profile: str
     base: str
     repository: str
     entries: Mapping[str, Entry]
+    registries: Mapping[str, Registry]
+    search: tuple[str, ...]
+    """Folders that hold modules, in the order in which they are looked at."""
+    allow_shadowed: frozenset[str]
+    """Modules that may be in more than one of them: the first one counts."""
     default_enabled: tuple[tuple[str, Place], ...] | None
     settings: Mapping[str, Mapping[str, Value]]
     environments: Mapping[str, Environment]
@@ -135,17 +85,26 @@ def read_composition(path: Path, problems: Problems) -> Composition | None:
     place = Place(source)
     if not _is_ours(values, place, problems):
         return None
-    table = Table(values, place, problems, f"`{path.name}`")
-    table.integer("schema", default=SCHEMA)
+    return _composition(Table(values, place, problems, f"`{path.name}`"))
+
+
+def _composition(table: Table) -> Composition:
+    are_crates = table.integer("schema", default=SCHEMA) == RUSTOK_SCHEMA
     app = table.text("app", grammar=grammar.NAME)
     build, image, settings = table.table("build"), table.table("image"), table.table("settings")
+    search = table.table("search")
     target = build.choice("target", PLATFORMS, default="linux/amd64")
+    registries = _registries(table.table("registries"))
+    entries = read_entries(table.table("modules"), registries, are_crates=are_crates)
     composition = Composition(
         app=app,
+        app_version=_app_version(table),
         platform=PLATFORMS.get(target, target),
         profile=build.choice("profile", PROFILES, default="release"),
         deployment_profile=build.choice(
-            "deployment_profile", DEPLOYMENT_PROFILES, default="monolith"
+            "deployment_profile",
+            DEPLOYMENT_PROFILES,
+            default=read_surfaces(build) or "monolith",
         ),
         base=image.choice("base", BASES, default="interpreter"),
         repository=image.text(
@@ -153,13 +112,16 @@ def read_composition(path: Path, problems: Problems) -> Composition | None:
             default=f"localhost/{app or 'app'}",
             grammar=grammar.REPOSITORY,
         ),
-        entries=_entries(table.table("modules")),
+        entries=entries,
+        registries=registries,
+        search=_search_paths(search),
+        allow_shadowed=_allow_shadowed(search, entries),
         default_enabled=_default_enabled(settings),
         settings=_settings(settings.table("modules")),
-        environments=_environments(table.table("environments")),
-        place=place,
+        environments=read_environments(table.table("environments")),
+        place=table.place,
     )
-    for part in (build, image, settings, table):
+    for part in (build, image, settings, search, table):
         part.done()
     return composition
 
@@ -173,7 +135,7 @@ def _is_ours(values: Mapping[str, object], place: Place, problems: Problems) -> 
             place,
             help=f'a composition starts with `schema = {SCHEMA}` and `app = "name"`',
         )
-    elif schema != SCHEMA or isinstance(schema, bool):
+    elif schema not in (SCHEMA, RUSTOK_SCHEMA) or isinstance(schema, bool):
         problems.add(
             "XT0106",
             f"schema {schema!r} is not known to this version of xtask",
@@ -185,75 +147,51 @@ def _is_ours(values: Mapping[str, object], place: Place, problems: Problems) -> 
     return False
 
 
-def _entries(table: Table) -> dict[str, Entry]:
+def _app_version(table: Table) -> str | None:
+    version = table.optional_text("app_version")
+    if version is None:
+        return None
+    return table.checked(version, "app_version", grammar.VERSION, "XT0206") or None
+
+
+def _registries(table: Table) -> dict[str, Registry]:
     found = {}
     for name, keys in table.items():
         table.require_key(name, grammar.NAME)
-        found[name] = _entry(name, keys)
+        index = keys.text("index")
+        if "://" in index:
+            index = keys.checked(index, "index", grammar.DOWNLOAD)
+        else:
+            index = inside(keys, "index", index)
+        found[name] = Registry(name, index, keys.place)
+        keys.done()
     return found
 
 
-def _entry(name: str, table: Table) -> Entry:
-    read = _SOURCES.get(table.choice("source", tuple(_SOURCES), default="path"))
-    entry = Entry(
-        name=name,
-        source=read(table) if read else _NOWHERE,
-        required=table.boolean("required"),
-        depends_on=table.texts("depends_on"),
-        place=table.place,
-    )
-    if read:  # the keys of a source that is not known are not known either
-        table.done()
-    return entry
+def _search_paths(table: Table) -> tuple[str, ...]:
+    found = []
+    for index, path in enumerate(table.texts("paths")):
+        kept = inside(table, "paths", path, index).rstrip("/")
+        if kept in found:
+            message = f"`{shortened(path)}` is named twice"
+            table.wrong("XT0204", message, "paths", index, help="name each folder once")
+        elif kept:
+            found.append(kept)
+    return tuple(found)
 
 
-def _path_source(table: Table) -> PathSource:
-    return PathSource(_inside(table, "path", table.text("path")))
-
-
-def _git_source(table: Table) -> ModuleSource:
-    source = GitSource(
-        url=table.text("git", grammar=grammar.ADDRESS),
-        rev=table.text("rev", grammar=grammar.COMMIT),
-        path=_inside(table, "path", table.text("path", default=".")),
-    )
-    return source if all(source) else _NOWHERE
-
-
-def _index_source(table: Table) -> ModuleSource:
-    manifest = table.optional_text("manifest")
-    source = IndexSource(
-        package=table.text("package", grammar=grammar.PROJECT),
-        version=table.text("version", default="", grammar=grammar.SPECIFIER),
-        manifest=None if manifest is None else _inside(table, "manifest", manifest),
-    )
-    return source if source.package and source.manifest != "" else _NOWHERE
-
-
-_SOURCES: dict[str, Callable[[Table], ModuleSource]] = {
-    "path": _path_source,
-    "git": _git_source,
-    "index": _index_source,
-}
-
-
-def _inside(table: Table, key: str, path: str) -> str:
-    """Return a relative path that stays in its folder, or nothing (XT0107, XT0205)."""
-    if key in table and not path:
-        table.wrong("XT0205", f"`{key}` is empty", key, help=_PATH_HELP)
-    if len(path) > grammar.MAX_LENGTH:
-        message = f"`{key}` has more than {grammar.MAX_LENGTH} characters"
-        table.wrong("XT0205", message, key, help=_PATH_HELP)
-        return ""
-    if path.startswith("/") or "\\" in path or "\0" in path or ".." in path.split("/"):
-        table.wrong(
-            "XT0107",
-            f"`{shortened(path)}` is not a path inside the workspace",
-            key,
-            help=_PATH_HELP,
-        )
-        return ""
-    return path
+def _allow_shadowed(table: Table, entries: Mapping[str, Entry]) -> frozenset[str]:
+    names = table.texts("allow_shadowed")
+    for index, name in enumerate(names):
+        if name not in entries:
+            table.wrong(
+                "XT0306",
+                f"`{shortened(name)}` is not in `[modules]`",
+                "allow_shadowed",
+                index,
+                help=did_you_mean(name, entries) or "remove it, or add the module",
+            )
+    return frozenset(names)
 
 
 def _default_enabled(settings: Table) -> tuple[tuple[str, Place], ...] | None:
@@ -276,76 +214,3 @@ def _settings(table: Table) -> dict[str, dict[str, Value]]:
             if value is not None
         }
     return found
-
-
-def _environments(table: Table) -> dict[str, Environment]:
-    found: dict[str, Environment] = {}
-    for name, keys in table.items():
-        table.require_key(name, grammar.NAME)
-        rank = keys.integer("rank", default=len(found) + 1)
-        found[name] = Environment(
-            name=name,
-            rank=rank,
-            target=keys.choice("target", TARGETS, default="record"),
-            port=keys.integer("port", default=_FIRST_PORT + rank),
-            requires=keys.texts("requires"),
-            portable=keys.boolean("portable"),
-            place=keys.place,
-        )
-        _check_environment(found[name], keys)
-        keys.done()
-    _check_ports(found, table.problems)
-    for environment in found.values():
-        for index in range(len(environment.requires)):
-            _check_required(environment, index, found, table.problems)
-    return found
-
-
-def _check_required(
-    environment: Environment, index: int, known: Mapping[str, Environment], problems: Problems
-) -> None:
-    """Note an environment that another one requires and that is not there, or not before it."""
-    place, name = environment.place.at("requires", index), environment.requires[index]
-    required = known.get(name)
-    if required is None:
-        problems.add(
-            "XT0204",
-            f"there is no environment `{shortened(name)}`",
-            place,
-            help=did_you_mean(name, known) or "name another one of `[environments]`",
-        )
-    elif required.rank >= environment.rank:
-        problems.add(
-            "XT0204",
-            f"`{environment.name}` requires `{required.name}`, which is not before it",
-            place,
-            others=[(required.place.at("rank"), f"its rank is {required.rank}")],
-            help=f"a build serves `{environment.name}` (rank {environment.rank}) after those of "
-            "lower rank",
-        )
-
-
-def _check_ports(environments: Mapping[str, Environment], problems: Problems) -> None:
-    """Note environments that would answer on one port."""
-    owners: dict[int, Environment] = {}
-    for environment in environments.values():
-        if environment.target == "record":
-            continue
-        first = owners.setdefault(environment.port, environment)
-        if first is not environment:
-            problems.add(
-                "XT0204",
-                f"`{environment.name}` has the port {environment.port} of `{first.name}`",
-                environment.place.at("port"),
-                others=[(first.place.at("port"), f"the port of `{first.name}`")],
-                help="each environment answers on a port of its own",
-            )
-
-
-def _check_environment(environment: Environment, keys: Table) -> None:
-    if environment.name == TRIAL:
-        message = f"the name `{TRIAL}` is taken: `xtask run` uses it"
-        keys.problems.add("XT0204", message, keys.place, help="choose another name")
-    if not 1 <= environment.port <= 65535:  # noqa: PLR2004 - TCP ports have 16 bits
-        message = f"{environment.port} is not a port"
-        keys.wrong("XT0204", message, "port", help="a number from 1 to 65535")

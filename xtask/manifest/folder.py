@@ -18,7 +18,7 @@ LEFT_OVER_FOLDERS = frozenset(
     | {".git", ".hg", ".idea", ".vscode", ".venv", ".tox", ".nox"}
     | {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
-_MAX_FILES = 20_000
+_NOTHING = re.compile("(?!)")
 
 
 class Folder(NamedTuple):
@@ -26,11 +26,13 @@ class Folder(NamedTuple):
 
     root: Path
     shown: str
+    called: str = ""
+    """Its name where it has none of its own, such as in an archive."""
 
     @property
     def name(self) -> str:
         """The folder's own name, which some dialects take as the module's."""
-        return PurePosixPath(self.shown).name
+        return self.called or PurePosixPath(self.shown).name
 
     def place(self, path: str = "") -> Place:
         """Return a file or folder inside as a place."""
@@ -47,7 +49,7 @@ class Folder(NamedTuple):
         """Return whether there is a file of this relative path."""
         path = self.path(relative)
         try:
-            return path is not None and bool(relative) and path.is_file()
+            return path is not None and bool(relative) and path.is_file() and self._holds(path)
         except OSError:  # a name that is too long
             return False
 
@@ -55,34 +57,69 @@ class Folder(NamedTuple):
         """Return whether there is a folder of this relative path."""
         path = self.path(relative)
         try:
-            return path is not None and path.is_dir()
+            return path is not None and path.is_dir() and self._holds(path)
         except OSError:
             return False
 
+    def _holds(self, path: Path) -> bool:
+        """Return whether a path is inside with all its symbolic links followed."""
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
+
     def files(self) -> tuple[str, ...]:
         """Return the relative paths of all files, sorted; what tools leave behind is not there."""
-        return tuple(sorted(_walk(self.root, "")))
+        return tuple(sorted(_walk(self.root)))
 
     def matching(self, pattern: str) -> tuple[str, ...]:
-        """Return the files that a glob names, sorted: `*` within a folder, `**` across folders."""
-        wanted = _compiled(pattern)
-        return tuple(path for path in self.files() if wanted.fullmatch(path))
+        """Return the files that a glob names, sorted.
+
+        `*` and `?` are within a name, `**` is any folders; brackets are letters like any others.
+        """
+        steps = [None if step == "**" else _compiled(step) for step in pattern.split("/")]
+        if steps[-1] is None:
+            steps.append(_compiled("*"))
+        return tuple(path for path in self.files() if _matches(path.split("/"), steps))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for number, entry in enumerate(entries):
-            if number > _MAX_FILES:
-                return
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in LEFT_OVER_FOLDERS:
-                    yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
+def _walk(root: Path) -> Iterator[str]:
+    waiting = [(str(root), "")]
+    while waiting:
+        folder, prefix = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:  # whoever needs the module's files says so
+            continue
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
                 yield prefix + entry.name
+            elif entry.name not in LEFT_OVER_FOLDERS:
+                waiting.append((entry.path, f"{prefix}{entry.name}/"))
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a glob with `*`, `?` and `**`."""
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(piece, re.escape(piece)) for piece in pieces))
+def _compiled(step: str) -> re.Pattern[str]:
+    """Return the regular expression of one step of a glob; it never tries a `*` twice."""
+    first, *others = (
+        "".join("." if char == "?" else re.escape(char) for char in piece)
+        for piece in re.split(r"\*+", step)
+    )
+    middle = "".join(f"(?>.*?{piece})" for piece in others[:-1])
+    last = f".*{others[-1]}" if others else ""
+    return re.compile(first + middle + last, re.DOTALL)
+
+
+def _matches(names: list[str], steps: list[re.Pattern[str] | None]) -> bool:
+    """Return whether a path follows a glob; only the last `**` is ever tried again."""
+    name = step = again = 0
+    after = -1
+    while name < len(names):
+        wanted = steps[step] if step < len(steps) else _NOTHING
+        if wanted is None:
+            after, again = step + 1, name
+            step += 1
+        elif wanted.fullmatch(names[name]):
+            name, step = name + 1, step + 1
+        elif after >= 0:
+            again += 1
+            name, step = again, after
+        else:
+            return False
+    return step == len(steps)

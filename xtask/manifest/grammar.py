@@ -59,11 +59,17 @@ ADDRESS = _grammar(
     "the address of a repository",
     "write a URL, `user@host:path` or an absolute path, which mean the same in every folder",
 )
+# In plain text only from this machine; the name and password of a user would be in every message.
+DOWNLOAD = _grammar(
+    r"(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?)/\S*",
+    "an HTTPS address",
+    "write a path, or `https://…`",
+)
 PREFIX = _grammar(
     rf"(/{_STEP})+", "a path prefix", "begin with `/` and do not end with it: `/api/shop`"
 )
 ROUTE = _grammar(
-    rf"/|(/({_STEP}|:[a-z][a-z0-9_]*))+",
+    rf"/|(/({_STEP}|:[A-Za-z][A-Za-z0-9_]*))+",
     "a route path",
     "begin with `/`, name parameters with a colon: `/articles/:id`",
 )

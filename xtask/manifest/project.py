@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ _DEFAULT_BUILD_REQUIRES = ("setuptools>=40.8.0",)
 _PROJECT_HELP = "code comes from a Python project: add a pyproject.toml beside the manifest"
 # What writes the wheel of a folder that has no project.
 _WRITTEN_REQUIRES = ("hatchling>=1.25",)
+_WRITTEN_PYTHON = ">=3.11"
 _DEFAULT_BACK_END = "setuptools.build_meta:__legacy__"
+_PYTHON_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)(\.?[0-9]+)?(?![^+]))?")
 
 
 def with_project(module: Module, folder: Folder, problems: Problems) -> Module:
@@ -68,9 +71,11 @@ def with_project(module: Module, folder: Folder, problems: Problems) -> Module:
 def written_project(module: Module) -> str:
     """Return the `pyproject.toml` of a folder that is itself a package.
 
-    The folder lies beside it as the path of the package, such as `modules/shop`.
+    The folder lies beside it as the path of the package, such as `modules/shop`. What is above it
+    has no `__init__.py`, so that many modules share the namespace (PEP 420). Its tests stay out of
+    the wheel: the product has not what they import.
     """
-    top = module.package.split(".")[0]
+    folder = module.package.replace(".", "/")
     return "\n".join(
         [
             "[build-system]",
@@ -78,17 +83,23 @@ def written_project(module: Module) -> str:
             'build-backend = "hatchling.build"',
             "[project]",
             f"name = {json.dumps(module.distribution)}",
-            'version = "0"',
+            f"version = {json.dumps(_written_version(module))}",
+            f"requires-python = {json.dumps(_WRITTEN_PYTHON)}",
             f"dependencies = {json.dumps([item.text for item in module.dependencies])}",
-            "[tool.hatch.metadata]",
-            "allow-direct-references = true",
             "[tool.hatch.build]",
             "ignore-vcs = true",
             "[tool.hatch.build.targets.wheel]",
-            f"only-include = {json.dumps([top])}",
+            f"only-include = {json.dumps([folder])}",
+            f"exclude = {json.dumps([f'/{folder}/tests/'])}",
             "",
         ]
     )
+
+
+def _written_version(module: Module) -> str:
+    """Return a module's version as far as Python's packages can have it (PEP 440)."""
+    found = _PYTHON_VERSION.match(module.version or "")
+    return found[0] if found else "0"
 
 
 def _back_end(build: Table) -> str:

@@ -79,6 +79,8 @@ def _named(module: Module) -> Iterator[_Named]:
         yield _Named(module.name, str(router.target), router.place.at("router"))
     for app in module.apps:
         yield _Named(module.name, str(app.target), app.place.at("app"))
+    for endpoint in module.endpoints:
+        yield _Named(module.name, str(endpoint.target), endpoint.place.at("handler"))
     called: tuple[Job | Hook, ...] = (*module.jobs, *module.hooks)
     for part in called:
         yield _Named(module.name, str(part.target), part.place.at("run"))

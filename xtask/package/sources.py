@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.digest import hex_of, sha256, sha256_of
-from xtask.errors import XtaskError
+from xtask.archives import ArchiveError, read_archive, single_top, unpack
+from xtask.digest import hex_of, sha256, sha256_file, sha256_of
+from xtask.errors import UntrustedError, XtaskError
 from xtask.files import write_if_changed
 from xtask.manifest.folder import LEFT_OVER_FOLDERS
 from xtask.manifest.notation.text import MAX_BYTES
 from xtask.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from xtask.manifest.composition import GitSource
+    from xtask.manifest.entries import GitSource
+    from xtask.manifest.module import Module
     from xtask.resolve.lock import Package
 
 # What build back ends write at the top of a project; a folder of assets may well be called `dist`.
-_IGNORED_AT_THE_TOP = frozenset({"build", "dist"})
+_BUILT = frozenset({"build", "dist"})
 # What makes git work in another repository than the one in its folder, such as the repository
 # whose hook called us (`git rev-parse --local-env-vars`).
 _GIT_LOCAL = frozenset(
@@ -43,14 +46,26 @@ class SourceFile(NamedTuple):
     digest: str
 
 
-def source_files(root: Path) -> tuple[SourceFile, ...]:
+def not_sources(module: Module) -> frozenset[str]:
+    """Return the folders at the top of a module's folder that are no part of it.
+
+    Back ends write into a project, never into a package: that one is built from a copy.
+    """
+    return frozenset(module.runtime_folders) | (frozenset() if module.is_package else _BUILT)
+
+
+def source_files(root: Path, left_out: Collection[str] = _BUILT) -> tuple[SourceFile, ...]:
     """Return the files of a module's folder, sorted by path.
+
+    Args:
+        root: the folder.
+        left_out: folders at its top that are no part of the module, see `not_sources`.
 
     Raises:
         XtaskError: there is a symbolic link, a device, or a name that is not UTF-8.
     """
     found = []
-    for path, relative in _walk(root, ""):
+    for path, relative in _walk(root, "", left_out):
         mode = path.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
             continue
@@ -63,12 +78,14 @@ def source_files(root: Path) -> tuple[SourceFile, ...]:
     return tuple(sorted(found))
 
 
-def source_paths(root: Path) -> list[Path]:
+def source_paths(root: Path, left_out: Collection[str] = _BUILT) -> list[Path]:
     """Return what decides the files of a module's folder: itself, the folders in it, the files."""
-    return [root, *(Path(entry.path) for entry, _ in _walk(root, ""))]
+    return [root, *(Path(entry.path) for entry, _ in _walk(root, "", left_out))]
 
 
-def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+def _walk(
+    folder: Path | str, prefix: str, left_out: Collection[str] = ()
+) -> Iterator[tuple[os.DirEntry[str], str]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(_IGNORED_ENDINGS):
@@ -78,7 +95,7 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], s
             except UnicodeEncodeError:
                 raise XtaskError(f"{entry.path!r} has a name that is not UTF-8") from None
             if entry.is_dir(follow_symlinks=False):
-                if not _is_left_over(entry.name, top=not prefix):
+                if entry.name not in left_out and entry.name not in LEFT_OVER_FOLDERS:
                     yield entry, prefix + entry.name
                     yield from _walk(entry.path, f"{prefix}{entry.name}/")
             else:
@@ -88,10 +105,6 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[tuple[os.DirEntry[str], s
 def _digest(path: str) -> str:
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - thousands of small files
         return sha256(stream.read())
-
-
-def _is_left_over(folder: str, *, top: bool) -> bool:
-    return folder in LEFT_OVER_FOLDERS or (top and folder in _IGNORED_AT_THE_TOP)
 
 
 def source_digest(files: tuple[SourceFile, ...]) -> str:
@@ -161,3 +174,49 @@ def _fetch(source: GitSource, folder: Path) -> None:
             f"cannot fetch commit {source.rev[:12]} of {source.url}: {error.message}",
             help="check the address, your access to it, and that the commit was pushed",
         ) from error
+
+
+def unpacked(archive: Path, digest: str, cache: Path, otherwise: UntrustedError) -> Path:
+    """Return the folder with the files of a ZIP, unpacked once and kept by the digest of its bytes.
+
+    One folder at its top that holds everything is left away.
+
+    Args:
+        archive: the file.
+        digest: what its bytes have to be.
+        cache: folder for what can be thrown away.
+        otherwise: what to raise when they are something else.
+
+    Raises:
+        UntrustedError: `otherwise`, or it is a ZIP that is refused.
+    """
+    folder = archive_folder(digest, cache)
+    if folder.is_dir():
+        if sha256_file(archive) != digest:
+            raise otherwise
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        # What is unpacked is what was hashed, even if somebody replaces the file meanwhile.
+        copy = shutil.copyfile(archive, Path(temporary) / archive.name)
+        if sha256_file(copy) != digest:
+            raise otherwise
+        tree = Path(temporary) / "tree"
+        unpack(copy, tree, strip_top=_has_single_top(copy))
+        with contextlib.suppress(OSError):  # another process was faster: its tree is the same
+            tree.rename(folder)
+    return folder
+
+
+def archive_folder(digest: str, cache: Path) -> Path:
+    """Return where the files of the ZIP of a digest are, once it was unpacked."""
+    return cache / "archives" / hex_of(digest)
+
+
+def _has_single_top(archive: Path) -> bool:
+    try:
+        return bool(single_top(read_archive(archive)))
+    except ArchiveError as error:
+        if error.reason != "no-single-top":
+            raise
+        return False

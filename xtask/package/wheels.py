@@ -40,7 +40,11 @@ _REUSABLE = {
 
 
 class Project(NamedTuple):
-    """What one wheel is made from: module name, folder, its files, their digest, build needs."""
+    """What one wheel is made from: module name, folder, its files, their digest, build needs.
+
+    A folder that is itself a package has a `pyproject.toml` that was `written` for it, and lies
+    beside that at the path `package`, such as `modules/shop`.
+    """
 
     name: str
     root: Path
@@ -48,6 +52,8 @@ class Project(NamedTuple):
     digest: str
     back_end: str
     requires: tuple[str, ...]
+    package: str = ""
+    written: str = ""
 
 
 class Wheel(NamedTuple):
@@ -61,11 +67,12 @@ class Wheel(NamedTuple):
 class BuildError(XtaskError):
     """A module's build back end failed."""
 
-    def __init__(self, name: str, output: str) -> None:
+    def __init__(self, project: Project, output: str) -> None:
         tail = "\n".join(f"  {line}" for line in output.strip().splitlines()[-30:])
+        again = f"`python -m build --wheel` in the folder of `{project.name}` shows the same"
         super().__init__(
-            f"module `{name}` cannot be built\n{tail}",
-            help=f"`python -m build --wheel` in the folder of `{name}` shows the same failure",
+            f"module `{project.name}` cannot be built\n{tail}",
+            help="correct what its manifest says" if project.written else again,
         )
 
 
@@ -134,7 +141,8 @@ class WheelBuilder:
 
 def _key(project: Project, environment: BuildEnvironment) -> str:
     version = list(sys.version_info[:2])
-    return hex_of(sha256_of([project.digest, environment.document(), version]))
+    made_from = [project.digest, project.package, project.written]
+    return hex_of(sha256_of([made_from, environment.document(), version]))
 
 
 def _kept(place: Path) -> Wheel | None:
@@ -170,10 +178,14 @@ def _run_back_end(project: Project, workers: HookWorkers, source: Path, output: 
             _require_locked(project, builder.get_requires_for_build("wheel"))
             return Path(builder.build("wheel", output)).name
         except (BuildException, BuildBackendException) as error:
-            raise BuildError(project.name, f"{worker.output}\n{error}") from error
+            raise BuildError(project, f"{worker.output}\n{error}") from error
 
 
-def _copy(project: Project, target: Path) -> None:
+def _copy(project: Project, source: Path) -> None:
+    source.mkdir()
+    if project.written:
+        (source / "pyproject.toml").write_text(project.written, encoding="utf-8")
+    target = source / project.package
     for folder in {target / Path(file.path).parent for file in project.files}:
         folder.mkdir(parents=True, exist_ok=True)
     for file in project.files:
@@ -191,7 +203,7 @@ def _require_locked(project: Project, wanted: set[str]) -> None:
     """Refuse requirements that a back end only names at build time: they are not in the lock."""
     if extra := sorted(wanted - set(project.requires)):
         raise BuildError(
-            project.name,
+            project,
             f"its back end asks for {', '.join(extra)}, which `[build-system] requires` in its "
             "pyproject.toml does not name",
         )

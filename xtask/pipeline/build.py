@@ -54,8 +54,9 @@ def build(
             return Built(known, cached=True)
         from xtask.pipeline import make, planning  # noqa: PLC0415 - start-up
 
-        composed = planning.prove(workspace)
+        composed = planning.prove(workspace, locked_only=locked_only)
         stage.detail = f"{len(composed.selection.modules)} modules"
+    progress.listener.warned(composed.warnings)
     require_writable(workspace.releases)
     waiting = partial(progress.listener.waiting, "another build runs in this workspace")
     with locked(workspace.releases / ".build.lock", waiting):

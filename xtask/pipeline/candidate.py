@@ -11,7 +11,8 @@ from xtask.digest import sha256
 from xtask.errors import RefusedError, UntrustedError
 from xtask.image.archive import hybrid_archive
 from xtask.image.layout import Layout
-from xtask.manifest.composition import TRIAL, read_composition
+from xtask.manifest.composition import read_composition
+from xtask.manifest.environments import TRIAL
 from xtask.release.deployment import Deployment
 from xtask.resolve.plan import Base
 

@@ -10,6 +10,7 @@ from xtask.files import write_if_changed
 from xtask.manifest.composition import read_composition
 from xtask.pipeline.locking import current_lock, read_lock
 from xtask.pipeline.reading import read_modules
+from xtask.pipeline.registered import Registries
 from xtask.resolve.lock import difference, render_lock
 from xtask.resolve.select import Selection, select
 
@@ -17,26 +18,46 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from xtask.diagnostics import Diagnostic
     from xtask.manifest.module import Module
     from xtask.resolve.lock import Lock
+    from xtask.resolve.pins import Pin
     from xtask.settings import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A selection, the modules that are not in it, and the lock on disk (None: there is none)."""
+    """What was read and proved.
+
+    Args:
+        selection: the product.
+        left_out: the modules that are not in it.
+        lock: the one on disk, None when there is none.
+        warnings: what is worth a look in what was read, sorted by file and line.
+        pins: the versions of modules of registries, by name.
+    """
 
     selection: Selection
     left_out: tuple[Module, ...]
     lock: Lock | None
+    warnings: tuple[Diagnostic, ...]
+    pins: Mapping[str, Pin]
 
 
-def compose(workspace: Workspace) -> Composed:
+def compose(
+    workspace: Workspace, *, locked: bool = False, upgrade: Collection[str] = ()
+) -> Composed:
     """Read the composition and every module in it, and prove that they fit.
+
+    Args:
+        workspace: where.
+        locked: ask no registry for what `modules.lock` does not say.
+        upgrade: modules of registries whose newest version is taken.
 
     Raises:
         InvalidError: with everything that is wrong.
-        StaleError: `modules.lock` cannot be read.
+        StaleError: `modules.lock` cannot be read, or does not say what it has to.
+        UntrustedError: something is not what its digest says.
     """
     problems = Problems()
     lock = read_lock(workspace)
@@ -44,30 +65,38 @@ def compose(workspace: Workspace) -> Composed:
     if composition is None:
         problems.raise_if_any()
         raise AssertionError("a composition that cannot be read has a problem")
-    modules = read_modules(composition, workspace, lock.packages if lock else (), problems)
+    pins = {name: pin for name, pin in (lock.pins if lock else {}).items() if name not in upgrade}
+    registries = Registries(composition, workspace, pins, problems, locked=locked)
+    packages = lock.packages if lock else ()
+    modules = read_modules(composition, workspace, packages, problems, registries)
     selection = select(composition, modules, problems)
     problems.raise_if_any()
     chosen = {module.name for module in selection.modules}
     left_out = tuple(module for name, module in sorted(modules.items()) if name not in chosen)
-    return Composed(selection, left_out, lock)
+    return Composed(selection, left_out, lock, problems.warnings, pins)
 
 
-def validate(workspace: Workspace) -> Selection:
-    """Return the selection once everything is proved that can be without asking the network."""
+def validate(workspace: Workspace) -> Composed:
+    """Compose, and prove everything else that can be proved without asking the network.
+
+    Raises:
+        InvalidError: with everything that is wrong.
+        StaleError: `modules.lock` cannot be read.
+    """
     from xtask.package.requirements import check_dependencies  # noqa: PLC0415 - start-up
 
-    selection = compose(workspace).selection
-    problems = Problems()
-    check_dependencies(selection.modules, problems)
+    composed = compose(workspace)
+    problems = Problems([*composed.warnings])
+    check_dependencies(composed.selection.modules, problems)
     problems.raise_if_any()
-    return selection
+    return composed
 
 
-def write_generated(workspace: Workspace) -> list[str]:
+def write_generated(composed: Composed, workspace: Workspace) -> list[str]:
     """Write the generated files and return the names of those that changed."""
     from xtask.generate.tree import generate  # noqa: PLC0415 - start-up
 
-    selection = _locked_selection(workspace)
+    selection = _locked_selection(composed, workspace)
     return write_tree({file.name: file.data for file in generate(selection)}, workspace)
 
 
@@ -90,12 +119,12 @@ def _extra(files: Collection[str], workspace: Workspace) -> list[Path]:
     return [path for path in present if path.is_file() and path.name not in files]
 
 
-def check_generated(workspace: Workspace) -> str:
+def check_generated(composed: Composed, workspace: Workspace) -> str:
     """Return how the generated files differ from what the manifests say, empty when they do not."""
     from xtask.generate.check import drift  # noqa: PLC0415 - start-up
     from xtask.generate.tree import generate  # noqa: PLC0415
 
-    selection = _locked_selection(workspace)
+    selection = _locked_selection(composed, workspace)
     tree = generate(selection, causes=True)
     paths = {file.name: workspace.generated / file.name for file in tree}
     present = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
@@ -103,21 +132,21 @@ def check_generated(workspace: Workspace) -> str:
     return "\n".join([*filter(None, [drift(tree, present, selection)]), *extra])
 
 
-def _locked_selection(workspace: Workspace) -> Selection:
+def _locked_selection(composed: Composed, workspace: Workspace) -> Selection:
     """Return the selection with every version known, asking the package index only if need be."""
-    composed = compose(workspace)
     if all(module.version for module in composed.selection.modules):
         return composed.selection
     return current_lock(composed, workspace)[0]
 
 
-def write_lock(workspace: Workspace, *, check: bool, upgrade: Sequence[str]) -> str:
+def write_lock(
+    composed: Composed, workspace: Workspace, *, check: bool, upgrade: Sequence[str]
+) -> str:
     """Bring `modules.lock` up to date and return what changed in it, as a diff.
 
     Raises:
         StaleError: `check`, and it is not up to date.
     """
-    composed = compose(workspace)
     _, lock = current_lock(composed, workspace, locked=check, upgrade=upgrade)
     if lock == composed.lock:
         return ""

@@ -8,11 +8,13 @@ import tomli
 
 from xtask.diagnostics import Problems, did_you_mean
 from xtask.errors import StaleError, UsageError, XtaskError
-from xtask.manifest.composition import IndexSource
+from xtask.manifest.entries import IndexSource, RegistrySource
 from xtask.package import requirements
 from xtask.pipeline.reading import read_modules
+from xtask.pipeline.registered import Registries
 from xtask.resolve.lock import (
     BuildEnvironment,
+    LeftOut,
     Lock,
     Package,
     dependencies,
@@ -24,9 +26,10 @@ from xtask.resolve.lock import (
 from xtask.resolve.select import Selection, select
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from xtask.pipeline.compose import Composed
+    from xtask.resolve.pins import Pin
     from xtask.settings import Workspace
 
 # Only this machine has exactly these bytes, so another machine may not find them stale.
@@ -73,23 +76,24 @@ def current_lock(
         RequirementConflictError: third-party requirements cannot be met together.
     """
     selection, old = composed.selection, composed.lock
-    if old and not upgrade and _answers(old, selection):
+    if old and not upgrade and _answers(old, composed):
         return selection, old
     problems = Problems()
     requirements.check_dependencies(selection.modules, problems)
     problems.raise_if_any()
     if locked:
-        known = _lock(selection, old.packages, old.builds) if old else _lock(selection, (), ())
+        kept = (old.packages, old.builds) if old else ((), ())
+        known = _lock(selection, composed.pins, *kept)
         raise StaleError(
             "modules.lock does not match the manifests",
             report=difference(old, known),
             help="run `xtask lock` and commit modules.lock",
         )
     names = _upgraded(upgrade, composed)
-    selection, packages = _choose(selection, workspace, old.packages if old else (), names)
+    selection, packages = _choose(composed, workspace, old.packages if old else (), names)
     wanted = [module.build_requires for module in selection.modules if module.build_requires]
     builds = requirements.resolve_builds(wanted, old.builds if old else (), names)
-    return selection, _lock(selection, packages, builds)
+    return selection, _lock(selection, composed.pins, packages, builds)
 
 
 def _upgraded(upgrade: Sequence[str], composed: Composed) -> list[str]:
@@ -104,17 +108,20 @@ def _upgraded(upgrade: Sequence[str], composed: Composed) -> list[str]:
     lock = composed.lock
     locked = [*lock.packages, *(p for each in lock.builds for p in each.packages)] if lock else []
     known = {package.name for package in locked} | set(own.values())
+    # What was chosen of registries was chosen anew when it was read.
+    registered = {name for name, source in sources.items() if isinstance(source, RegistrySource)}
     for name in upgrade:
-        if normalised(name) not in known | own.keys():
+        if normalised(name) not in known | own.keys() and name not in registered:
             raise UsageError(
                 f"`{name}` is neither a locked package nor a published module",
-                help=did_you_mean(normalised(name), known | own.keys()),
+                help=did_you_mean(normalised(name), known | own.keys() | registered),
             )
-    return [own.get(name, normalised(name)) for name in upgrade]
+    wanted = [own.get(name, normalised(name)) for name in upgrade]
+    return [name for name in wanted if name in known]
 
 
 def _choose(
-    selection: Selection,
+    composed: Composed,
     workspace: Workspace,
     packages: tuple[Package, ...],
     upgrade: Sequence[str],
@@ -123,14 +130,15 @@ def _choose(
 
     Another version of a published module may need other modules, and they other packages.
     """
+    selection = composed.selection
+    composition = selection.composition
     for _ in range(_MAX_ROUNDS):
         asked = _wanted(selection)
         packages = requirements.resolve_requirements(asked, packages, upgrade)
         problems = Problems()
-        composition = selection.composition
-        selection = select(
-            composition, read_modules(composition, workspace, packages, problems), problems
-        )
+        registries = Registries(composition, workspace, {**composed.pins}, problems)
+        modules = read_modules(composition, workspace, packages, problems, registries)
+        selection = select(composition, modules, problems)
         problems.raise_if_any()
         if _wanted(selection) == asked:
             return selection, packages
@@ -140,24 +148,36 @@ def _choose(
     )
 
 
-def _answers(lock: Lock, selection: Selection) -> bool:
-    same = _lock(selection, lock.packages, lock.builds)
+def _answers(lock: Lock, composed: Composed) -> bool:
+    selection = composed.selection
+    same = _lock(selection, composed.pins, lock.packages, lock.builds)
     wanted = {module.build_requires for module in selection.modules if module.build_requires}
     return same == lock and wanted == {environment.requires for environment in lock.builds}
 
 
 def _lock(
     selection: Selection,
+    pins: Mapping[str, Pin],
     packages: tuple[Package, ...],
     builds: tuple[BuildEnvironment, ...],
 ) -> Lock:
     base = selection.composition.base
+    entries, chosen = selection.composition.entries, {module.name for module in selection.modules}
     return Lock(
         base=base,
         machine_local=base in _MACHINE_LOCAL,
-        modules=locked_modules(selection.composition, selection.modules, selection.needs),
+        modules=locked_modules(
+            selection.composition, selection.modules, selection.needs, selection.automatic, pins
+        ),
         packages=packages,
         builds=builds,
+        left_out=tuple(
+            LeftOut(name, str(pin))
+            for name, pin in sorted(pins.items())
+            if name not in chosen
+            and name in entries
+            and isinstance(entries[name].source, RegistrySource)
+        ),
     )
 
 

@@ -11,13 +11,13 @@ from xtask.digest import hex_of
 from xtask.image.installation import machine_platform
 from xtask.image.interpreter import pack
 from xtask.image.layout import Layout
-from xtask.manifest.composition import IndexSource
-from xtask.package.sources import source_paths
+from xtask.manifest.entries import ArchiveSource, IndexSource
+from xtask.package.sources import not_sources, source_paths
 from xtask.pipeline.compose import compose
 from xtask.pipeline.locking import current_lock
 from xtask.pipeline.reading import source_digests
 from xtask.resolve.plan import Base, Plan
-from xtask.resolve.select import require_host
+from xtask.resolve.select import require_buildable, require_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,16 +38,18 @@ class Planned(NamedTuple):
     files: Mapping[str, tuple[SourceFile, ...]]
 
 
-def prove(workspace: Workspace) -> Composed:
+def prove(workspace: Workspace, *, locked_only: bool = False) -> Composed:
     """Read the composition and prove that it is one that can be built here.
 
     Raises:
         InvalidError: with everything that is wrong.
-        StaleError: `modules.lock` cannot be read.
+        StaleError: `modules.lock` cannot be read, or does not say enough, and `locked_only`.
+        UntrustedError: something is not what its digest says.
     """
-    composed = compose(workspace)
-    problems = Problems()
+    composed = compose(workspace, locked=locked_only)
+    problems = Problems([*composed.warnings])
     require_host(composed.selection, problems)
+    require_buildable(composed.selection, problems)
     _require_platform(composed.selection, problems)
     problems.raise_if_any()
     return composed
@@ -93,11 +95,19 @@ def inputs(composed: Composed, workspace: Workspace) -> Iterator[Path]:
     selection = composed.selection
     yield from (workspace.manifest, workspace.lock)
     yield from (workspace.generated, *workspace.generated.iterdir())
+    yield from (_nearest(workspace.root / path) for path in selection.composition.search)
     for module in (*selection.modules, *composed.left_out):
         source = selection.composition.entries[module.name].source
         if module.root is not None:
-            yield from source_paths(module.root)
+            yield from source_paths(module.root, not_sources(module))
+            if isinstance(source, ArchiveSource):
+                yield workspace.root / source.path
         elif isinstance(source, IndexSource) and source.manifest is not None:
             yield workspace.root / source.manifest
     program = Path(xtask.__file__).parent
     yield from (path for path in program.rglob("*.*") if path.suffix != ".pyc")
+
+
+def _nearest(path: Path) -> Path:
+    """Return a folder, or the one in which it would have to appear."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())

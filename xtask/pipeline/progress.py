@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xtask.diagnostics import Diagnostic
+
 
 class Stage(NamedTuple):
     """One finished stage; `cached` means that nothing had to be done."""
@@ -35,6 +37,9 @@ class Listener(Protocol):
     def waiting(self, reason: str) -> None:
         """Nothing goes on until somebody else is done."""
 
+    def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
+        """Something is worth a look, and ends nothing."""
+
 
 class Silent:
     """Nobody listens."""
@@ -49,6 +54,9 @@ class Silent:
         """Say nothing."""
 
     def waiting(self, reason: str) -> None:
+        """Say nothing."""
+
+    def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
         """Say nothing."""
 
 

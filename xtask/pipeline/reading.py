@@ -5,9 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xtask.manifest.composition import GitSource, IndexSource, PathSource
+from xtask.errors import UntrustedError, XtaskError
 from xtask.manifest.dialects import read_manifest, read_module
+from xtask.manifest.entries import (
+    ArchiveSource,
+    CratesSource,
+    GitSource,
+    IndexSource,
+    PathSource,
+    RegistrySource,
+    SearchSource,
+    search_folder,
+)
+from xtask.manifest.table import shortened
 from xtask.package import requirements, sources
+from xtask.pipeline.registered import Registries, is_remote, read_registered
 from xtask.resolve.lock import normalised
 from xtask.resolve.ranges import semantic_version
 
@@ -15,11 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from xtask.diagnostics import Problems
-    from xtask.manifest.composition import Composition, Entry
+    from xtask.manifest.composition import Composition
+    from xtask.manifest.entries import Entry
     from xtask.manifest.module import Module
     from xtask.resolve.lock import Lock, Package
     from xtask.resolve.select import Selection
     from xtask.settings import Workspace
+
+_FETCHED = 2
 
 
 def _versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Module:
@@ -32,7 +47,11 @@ def _versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Mod
 
 
 def read_modules(
-    composition: Composition, workspace: Workspace, packages: Sequence[Package], problems: Problems
+    composition: Composition,
+    workspace: Workspace,
+    packages: Sequence[Package],
+    problems: Problems,
+    registries: Registries | None = None,
 ) -> dict[str, Module]:
     """Return every module of the composition that can be read, by name.
 
@@ -43,50 +62,114 @@ def read_modules(
         workspace: where.
         packages: which versions of published modules are chosen; others are chosen on the way.
         problems: where everything wrong goes.
+        registries: what is pinned of modules of registries; default nothing.
 
     Raises:
         InvalidError: what is in the workspace has problems, and something would be fetched.
+        UntrustedError: something is not what its digest says.
         XtaskError: something cannot be fetched.
     """
-    entries = sorted(composition.entries.values(), key=_is_fetched)
+    known = registries or Registries(composition, workspace, {}, problems)
     modules = {}
-    for entry in entries:
-        if _is_fetched(entry):
+    for entry in sorted(composition.entries.values(), key=lambda each: _rank(each, composition)):
+        if _rank(entry, composition) == _FETCHED:
             problems.raise_if_any()
-        if module := _read(entry, workspace, packages, problems):
+        try:
+            module = _read(entry, known, packages)
+        except XtaskError:
+            problems.raise_if_any()
+            raise
+        if module:
             modules[entry.name] = module
     return modules
 
 
-def _is_fetched(entry: Entry) -> bool:
-    source = entry.source
-    return isinstance(source, GitSource) or (
-        isinstance(source, IndexSource) and source.manifest is None
-    )
-
-
-def _read(
-    entry: Entry, workspace: Workspace, packages: Sequence[Package], problems: Problems
-) -> Module | None:
+def _rank(entry: Entry, composition: Composition) -> int:
+    """Return when an entry is read: what lies there, what has a digest, what is fetched."""
     match entry.source:
-        case PathSource("") | GitSource(_, _, ""):
-            return None
+        case GitSource() | IndexSource(manifest=None):
+            return _FETCHED
+        case RegistrySource(registry) if is_remote(composition.registries.get(registry)):
+            return _FETCHED
+        case RegistrySource() | ArchiveSource():
+            return 1
+        case _:
+            return 0
+
+
+def _read(  # noqa: PLR0911 - one return for each source
+    entry: Entry, known: Registries, packages: Sequence[Package]
+) -> Module | None:
+    workspace, problems = known.workspace, known.problems
+    match entry.source:
         case PathSource(path):
-            root = workspace.root / path
-            if not root.is_dir():
-                problems.add(
-                    "XT0108",
-                    f"there is no folder `{path}`",
-                    entry.place.at("path"),
-                    help="paths are relative to the folder of modules.toml",
-                )
-                return None
-            return read_module(root, path, problems)
-        case GitSource(url, rev, path):
-            root = sources.checkout(entry.source, workspace.cache)
-            return read_module(root, f"{url}@{rev[:12]}/{path}".removesuffix("/."), problems)
+            return _read_folder(path, entry, workspace, problems)
+        case SearchSource():
+            found = search_folder(entry, known.composition, workspace.root, problems)
+            return _read_folder(found or "", entry, workspace, problems)
+        case GitSource():
+            return _read_commit(entry, entry.source, workspace, problems)
         case IndexSource():
             return _read_published(entry, entry.source, workspace, packages, problems)
+        case ArchiveSource():
+            return _read_archive(entry, entry.source, workspace, problems)
+        case RegistrySource():
+            return read_registered(entry, entry.source, known)
+        case CratesSource():
+            problems.add(
+                "XT0216",
+                f"xtask reads no module from the source `{entry.source.kind}`",
+                entry.place.at("source"),
+                help='take its folder or its repository: `source = "path"` or `source = "git"`',
+            )
+            return None
+
+
+def _read_folder(
+    path: str, entry: Entry, workspace: Workspace, problems: Problems
+) -> Module | None:
+    if not path:
+        return None
+    root = workspace.root / path
+    if root.is_dir():
+        return read_module(root, path, problems)
+    problems.add(
+        "XT0108",
+        f"there is no folder `{path}`",
+        entry.place.at("path"),
+        help="paths are relative to the folder of modules.toml",
+    )
+    return None
+
+
+def _read_commit(
+    entry: Entry, source: GitSource, workspace: Workspace, problems: Problems
+) -> Module | None:
+    if not source.path:
+        return None
+    root = sources.checkout(source, workspace.cache)
+    shown = f"{source.url}@{source.rev[:12]}/{source.path}".removesuffix("/.")
+    return read_module(root, shown, problems, called=entry.name if source.path == "." else "")
+
+
+def _read_archive(
+    entry: Entry, source: ArchiveSource, workspace: Workspace, problems: Problems
+) -> Module | None:
+    archive = workspace.root / source.path
+    if not archive.is_file():
+        problems.add(
+            "XT0108",
+            f"there is no archive `{shortened(source.path)}`",
+            entry.place.at("path"),
+            help="paths are relative to the folder of modules.toml",
+        )
+        return None
+    otherwise = UntrustedError(
+        f"`{entry.name}` is not what modules.toml says: {source.path} has another sha256",
+        help=f"if it is the one that you want: write what `sha256sum {source.path}` prints",
+    )
+    root = sources.unpacked(archive, f"sha256:{source.sha256}", workspace.cache, otherwise)
+    return read_module(root, source.path, problems, called=entry.name)
 
 
 def _read_published(
@@ -122,7 +205,8 @@ def source_digests(
     files: dict[str, tuple[sources.SourceFile, ...]] = {}
     for module in selection.modules:
         if module.root is not None:
-            files[module.name] = sources.source_files(module.root)
+            left_out = sources.not_sources(module)
+            files[module.name] = sources.source_files(module.root, left_out)
             digests[module.name] = sources.source_digest(files[module.name])
         else:
             source = selection.composition.entries[module.name].source

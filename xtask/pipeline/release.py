@@ -18,7 +18,7 @@ from xtask.records.store import open_records
 from xtask.release.target import target
 
 if TYPE_CHECKING:
-    from xtask.manifest.composition import Environment
+    from xtask.manifest.environments import Environment
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Build, Release

@@ -11,10 +11,12 @@ from xtask.image.assemble import MAX_LAYERS, ImageConfig, assemble, bucket
 from xtask.image.layout import Layout
 from xtask.image.product import SITE, generated_layer, wheels_layer
 from xtask.image.site import merge_sites
-from xtask.manifest.composition import IndexSource
+from xtask.manifest.entries import IndexSource
+from xtask.manifest.project import written_project
 from xtask.package import requirements
 from xtask.package.check import check_imports
 from xtask.package.wheels import Project, Wheel, WheelBuilder
+from xtask.pipeline.surface import surfaces
 from xtask.records.values import BuildModule
 from xtask.resolve.lock import normalised
 
@@ -49,6 +51,8 @@ def wheel_builder(
             digest=plan.sources[module.name],
             back_end=module.build_back_end,
             requires=module.build_requires,
+            package=module.package.replace(".", "/") if module.is_package else "",
+            written=written_project(module) if module.is_package else "",
         )
         for module in plan.selection.modules
         if module.root is not None and module.distribution is not None
@@ -100,9 +104,13 @@ def layers(
         for label, group in groups.items()
         if group
     }
-    runtime = {name: data for name, data in generated.items() if not name.endswith(".ts")}
+    runtime = {name: data for name, data in generated.items() if not _is_for_a_bundler(name)}
     found[COMPOSITION] = generated_layer(layout, cache, runtime, python=python)
     return found
+
+
+def _is_for_a_bundler(name: str) -> bool:
+    return name.endswith(".ts") or name == "package.json"
 
 
 def check(plan: Plan, layers: Mapping[str, ProductLayer], workspace: Workspace) -> None:
@@ -197,6 +205,7 @@ def bundle(plan: Plan, generated: Mapping[str, bytes], image: Image) -> dict[str
     return {
         "image.json": canonical_json(described),
         "plan.json": canonical_json(plan.document()),
+        "surface.json": canonical_json(surfaces(plan.selection.modules)),
         **{f"generated/{name}": data for name, data in generated.items()},
     }
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from xtask.resolve.facts import environment_name
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from xtask.diagnostics import Place, Problems
     from xtask.manifest.module import App, Module, Router
 
-# What the host serves itself, whatever the modules are.
-RESERVED = ("/healthz", "/readyz", "/assets", "/api/_release", "/api/_routes")
+# What one module may say twice: routers share a prefix, code and migrations show the same table.
+_REPEATABLE = frozenset({"API prefix", "database table"})
+_BRACES = re.compile(r"\{[^{}:]*(?P<path>:path)?[^{}]*\}")
 
 
 class Claim(NamedTuple):
@@ -36,31 +40,70 @@ def _claims(module: Module) -> Iterator[Claim]:
     folded = module.name.replace("-", "_")
     yield claim("module name", folded, module.place.at("name"), module.name)
     yield claim("Python package", module.package, module.place.at("package"))
-    for part in _mounted(module):
+    mounted: tuple[Router | App, ...] = (*module.routers, *module.apps)
+    for part in mounted:
         yield claim("API prefix", part.prefix, part.place.at("prefix"))
     for route in module.routes:
-        yield claim("front-end route", _shape(route.path), route.place.at("path"), route.path)
+        yield claim("front-end route", shape(route.path), route.place.at("path"), route.path)
         yield claim("route name", route.name, route.place.at("name"))
+    for right in module.permissions:
+        yield claim("permission", right.name, right.place)
+    for setting in module.settings if folded else ():
+        name = environment_name(module.name, setting.key)
+        yield claim("environment variable", name, setting.place)
     for job in module.jobs:
         yield claim("job", job.name, job.place.at("name"))
+    for table in module.tables:  # SQL's names are without case unless they are quoted
+        yield claim("database table", table.name.lower(), table.place, table.name)
+
+
+def shape(path: str) -> str:
+    """Return a path with its parameters unnamed: `/a/:x`, `/a/{y}` and `/a/{z:int}` are one.
+
+    A parameter that takes slashes too (`{rest:path}`) is another thing.
+    """
+    if "{" in path:
+        path = _BRACES.sub(lambda found: "{:path}" if found["path"] else "{}", path)
+    if "/:" in path:
+        path = "/".join("{}" if part.startswith(":") else part for part in path.split("/"))
+    return path
 
 
 def refuse_overlap(modules: Iterable[Module], problems: Problems) -> None:
-    """Note everything that has two owners, or that belongs to the host (XT0304)."""
+    """Note everything that has two owners (XT0304)."""
+    modules = tuple(modules)
+    overrides = {module.name: module.overrides for module in modules}
     owners: dict[tuple[str, str], Claim] = {}
+    noted: set[tuple[str, str, str]] = set()
     for module in modules:
-        mine: set[tuple[str, str]] = set()
         for claim in claims(module):
-            name = (claim.kind, claim.key)
-            first = owners.setdefault(name, claim)
-            if first is not claim and not (claim.kind == "API prefix" and name in mine):
-                _overlap(first, claim, problems)
-            mine.add(name)
-            _refuse_reserved(claim, problems)
-    _refuse_swallowed(modules, problems)
+            first = owners.setdefault((claim.kind, claim.key), claim)
+            if first is claim or _settled(first, claim, overrides):
+                continue
+            again = (claim.kind, claim.key, claim.owner)
+            if claim.kind not in _REPEATABLE or again not in noted:
+                note_overlap(first, claim, problems)
+                noted.add(again)
+    _refuse_prefixes(modules, problems)
 
 
-def _overlap(first: Claim, second: Claim, problems: Problems) -> None:
+def _settled(first: Claim, second: Claim, overrides: Mapping[str, Collection[str]]) -> bool:
+    """Return whether a claim may be made twice: by one module, or by one that replaces another."""
+    if first.owner == second.owner:
+        return second.kind in _REPEATABLE
+    return first.kind == "API prefix" and (
+        second.owner in overrides[first.owner] or first.owner in overrides[second.owner]
+    )
+
+
+def note_overlap(
+    first: Claim,
+    second: Claim,
+    problems: Problems,
+    *,
+    help: str | None = None,  # noqa: A002
+) -> None:
+    """Note that one thing has two owners, or one owner twice."""
     both = f"`{first.owner}` and `{second.owner}` both claim the {second.kind} `{second.shown}`"
     twice = f"`{first.owner}` claims the {second.kind} `{second.shown}` twice"
     problems.add(
@@ -70,67 +113,37 @@ def _overlap(first: Claim, second: Claim, problems: Problems) -> None:
         f"claimed again by `{second.owner}`",
         others=[(first.place, f"claimed first by `{first.owner}`")],
         notes=[] if first.shown == second.shown else [f"`{first.shown}` is the same {first.kind}"],
-        help=f"give one of them another {second.kind}",
+        help=help or f"give one of them another {second.kind}",
     )
 
 
-def _refuse_reserved(claim: Claim, problems: Problems) -> None:
-    if claim.kind not in {"API prefix", "front-end route"}:
-        return
-    for path in RESERVED:
-        if claim.key == path or claim.key.startswith(f"{path}/"):
-            problems.add(
-                "XT0304",
-                f"`{claim.owner}` claims `{claim.shown}`, which the host serves itself",
-                claim.place,
-                help=f"give it another {claim.kind}",
-            )
+def _refuse_prefixes(modules: Iterable[Module], problems: Problems) -> None:
+    """Note prefixes of tables that are equal, or where one is the beginning of another.
 
-
-def _refuse_swallowed(modules: Iterable[Module], problems: Problems) -> None:
-    """Note prefixes below an ASGI application of another module, and pages at or below any.
-
-    They would never be reached.
+    With `inv_` and `inv_ocr_` nobody could tell whose `inv_ocr_pages` is.
     """
-    apps = {app.prefix: (module, app) for module in modules for app in module.apps}
-    for prefix, (module, mounted) in apps.items():
-        for path in RESERVED:
-            if prefix and path.startswith(f"{prefix}/"):
-                problems.add(
-                    "XT0304",
-                    f"the application of `{module.name}` would own `{path}`, "
-                    "which the host serves itself",
-                    mounted.place.at("prefix"),
-                    help="mount it deeper, such as under `/api/shop`",
-                )
-    for module in modules:
-        places = [(part.prefix, part.place.at("prefix"), False) for part in _mounted(module)]
-        places += [(route.path, route.place.at("path"), True) for route in module.routes]
-        for path, place, is_page in places:
-            steps = path.split("/")
-            for end in range(2, len(steps) + is_page):
-                owner, app = apps.get("/".join(steps[:end]), (None, None))
-                if owner and app and (is_page or owner.name != module.name):
-                    problems.add(
-                        "XT0304",
-                        f"`{path}` of `{module.name}` is inside of `{app.prefix}`, "
-                        f"which the application of `{owner.name}` owns whole",
-                        place,
-                        others=[(app.place.at("prefix"), f"mounted by `{owner.name}`")],
-                        help="move one of the two",
-                    )
+    stated = [
+        Claim("table prefix", prefix.text.lower(), prefix.text, module.name, prefix.place)
+        for module in modules
+        if (prefix := module.table_prefix) and prefix.text
+    ]
+    above: list[Claim] = []
+    for claim in sorted(stated, key=lambda claim: (claim.key, claim.owner)):
+        while above and not claim.key.startswith(above[-1].key):
+            above.pop()
+        if above and above[-1].key == claim.key:
+            note_overlap(above[-1], claim, problems)
+        elif above:
+            _note_beginning(above[-1], claim, problems)
+        above.append(claim)
 
 
-class _Mounted(NamedTuple):
-    prefix: str
-    place: Place
-
-
-def _mounted(module: Module) -> list[_Mounted]:
-    parts: tuple[Router | App, ...] = (*module.routers, *module.apps)
-    return [_Mounted(part.prefix, part.place) for part in parts]
-
-
-def _shape(path: str) -> str:
-    """Return a route path with its parameters unnamed: `/a/:x` and `/a/:y` are one route."""
-    return "/".join(":" if part.startswith(":") else part for part in path.split("/"))
+def _note_beginning(short: Claim, long: Claim, problems: Problems) -> None:
+    problems.add(
+        "XT0304",
+        f"the table prefix `{long.shown}` of `{long.owner}` begins with the one of `{short.owner}`",
+        long.place,
+        others=[(short.place, f"`{short.shown}` is claimed by `{short.owner}`")],
+        notes=[f"a table `{long.shown}x` could be of either"],
+        help="give one of them another table prefix",
+    )

@@ -10,67 +10,75 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Place, Problems, did_you_mean, listed
-from xtask.resolve.ranges import RangeError, matches, parse_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from xtask.manifest.composition import Composition
+    from xtask.manifest.entries import Entry
     from xtask.manifest.module import Module
 
 
 class Edge(NamedTuple):
-    """One module needs another: in which versions (None for any), and where that is written."""
+    """One module needs another: in which versions (None for any), and where that is written.
+
+    A companion has to be in the product too, but neither has to come first: it is not `ordering`.
+    """
 
     module: str
     range: str | None
     place: Place
+    ordering: bool = True
 
 
 Edges = dict[str, tuple[Edge, ...]]
 
 
 def edges_of(composition: Composition, modules: Mapping[str, Module]) -> Edges:
-    """Return what each module needs: its own `requires`, then `depends_on` of `modules.toml`."""
-    found: Edges = {}
-    for entry in composition.entries.values():
-        module = modules.get(entry.name)
-        own = [Edge(*requirement) for requirement in module.requires] if module else []
-        named = {edge.module for edge in own}
-        own += [
-            Edge(name, None, entry.place.at("depends_on", index))
-            for index, name in enumerate(entry.depends_on)
-            if name not in named
-        ]
-        found[entry.name] = tuple(sorted(own))
-    return found
+    """Return what each module needs: `requires` and `companions`, then `depends_on`.
 
-
-def enabled(composition: Composition, problems: Problems) -> dict[str, Place]:
-    """Return the modules that are in the product by themselves, and the place that says so.
-
-    Required modules always are; the others when `default_enabled` names them, or when there is no
-    such list. XT0306 for a name that is not in `[modules]`.
+    The last is of `modules.toml`, the others are of the module's own manifest.
     """
-    entries = composition.entries
-    chosen = {name: entry.place for name, entry in entries.items() if entry.required}
-    if composition.default_enabled is None:
-        return {name: entry.place for name, entry in entries.items()}
-    for name, place in composition.default_enabled:
-        if name in entries:
-            chosen.setdefault(name, place)
-        else:
-            problems.add(
-                "XT0306",
-                f"`default_enabled` names `{name}`, which is not in `[modules]`",
-                place,
-                help=did_you_mean(name, entries) or "add it to `[modules]`, or remove it here",
-            )
-    return chosen
+    return {
+        entry.name: tuple(sorted(_edges(entry, modules.get(entry.name)), key=_by_name))
+        for entry in composition.entries.values()
+    }
 
 
-def closure(roots: Mapping[str, Place], edges: Edges, problems: Problems) -> frozenset[str]:
-    """Return the roots and everything they need; XT0301 with the chain for what is missing."""
+def _edges(entry: Entry, module: Module | None) -> list[Edge]:
+    requires, companions = (module.requires, module.companions) if module else ((), ())
+    own = [Edge(name, text or None, place) for name, text, place in requires if name]
+    named = {edge.module for edge in own}
+    own += [
+        Edge(name, None, entry.place.at("depends_on", index))
+        for index, name in enumerate(entry.depends_on)
+        if name not in named
+    ]
+    beside = [
+        Edge(name, text or None, place, ordering=False) for name, text, place in companions if name
+    ]
+    return own + beside
+
+
+def _by_name(edge: Edge) -> tuple[str, bool, str]:
+    return edge.module, not edge.ordering, edge.range or ""
+
+
+def needs_of(name: str, edges: Edges) -> tuple[str, ...]:
+    """Return what has to come before a module, sorted."""
+    return tuple(sorted({edge.module for edge in edges[name] if edge.ordering}))
+
+
+def closure(
+    roots: Mapping[str, Place],
+    edges: Edges,
+    problems: Problems,
+    known: Collection[str] = frozenset(),
+) -> frozenset[str]:
+    """Return the roots and everything they need, but for what is `known` to be in the product.
+
+    XT0301 with the chain for what is missing.
+    """
     asked: dict[str, tuple[str, Edge] | None] = dict.fromkeys(sorted(roots))
     queue = deque(asked)
     while queue:
@@ -78,7 +86,7 @@ def closure(roots: Mapping[str, Place], edges: Edges, problems: Problems) -> fro
         for edge in edges[name]:
             if edge.module not in edges:
                 _missing(edge, name, asked, edges, roots, problems)
-            elif edge.module not in asked:
+            elif edge.module not in asked and edge.module not in known:
                 asked[edge.module] = (name, edge)
                 queue.append(edge.module)
     return frozenset(asked)
@@ -109,36 +117,6 @@ def _missing(  # noqa: PLR0913, PLR0917 - what a chain is made of
     )
 
 
-def check_ranges(
-    names: Iterable[str], edges: Edges, modules: Mapping[str, Module], problems: Problems
-) -> None:
-    """Note ranges that are none (XT0207) or that the chosen version is outside of (XT0303)."""
-    for name in sorted(names):
-        for edge in edges[name]:
-            if edge.range is None:
-                continue
-            try:
-                parse_range(edge.range)
-            except RangeError as error:
-                problems.add(
-                    "XT0207",
-                    f"this is not a version range: {error}",
-                    edge.place,
-                    help="such as `^1.2`, `>=1.0, <3.0` or `1.x || ^3`",
-                )
-                continue
-            needed = modules.get(edge.module)
-            if needed and needed.version and not matches(edge.range, needed.version):
-                problems.add(
-                    "XT0303",
-                    f"`{name}` cannot be used with `{edge.module}` {needed.version}",
-                    edge.place,
-                    f"needs {edge.range}",
-                    others=[(needed.place.at("version"), f"this is {needed.version}")],
-                    help=f"`^{needed.version}` would accept it; or use another `{edge.module}`",
-                )
-
-
 def order(names: Iterable[str], edges: Edges, problems: Problems) -> tuple[str, ...]:
     """Return the names so that each stands after what it needs; the alphabet breaks ties.
 
@@ -146,7 +124,8 @@ def order(names: Iterable[str], edges: Edges, problems: Problems) -> tuple[str, 
     """
     chosen = set(names)
     needs = {
-        name: {edge.module for edge in edges[name] if edge.module in chosen} for name in chosen
+        name: {edge.module for edge in edges[name] if edge.ordering and edge.module in chosen}
+        for name in chosen
     }
     needed_by: dict[str, list[str]] = {name: [] for name in chosen}
     for name, wanted in needs.items():
@@ -228,7 +207,7 @@ def _shortest_cycle(group: frozenset[str], needs: Mapping[str, set[str]]) -> lis
 def _report_cycle(cycle: list[str], edges: Edges, problems: Problems) -> None:
     steps = []
     for name, needed in zip(cycle, [*cycle[1:], cycle[0]], strict=True):
-        edge = next(edge for edge in edges[name] if edge.module == needed)
+        edge = next(edge for edge in edges[name] if edge.ordering and edge.module == needed)
         steps.append((edge.place, f"`{name}` needs `{needed}`"))
     (place, label), *others = steps
     problems.add(

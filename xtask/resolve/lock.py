@@ -10,19 +10,31 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.manifest.composition import GitSource, IndexSource
+from xtask.manifest.entries import (
+    ArchiveSource,
+    CratesSource,
+    GitSource,
+    IndexSource,
+    PathSource,
+    RegistrySource,
+    SearchSource,
+)
+from xtask.resolve.pins import Pin, parse_pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from xtask.manifest.composition import Composition, Entry
+    from xtask.manifest.composition import Composition
+    from xtask.manifest.entries import Entry
     from xtask.manifest.module import Module
 
 SCHEMA = 1
 # Third-party requirements are resolved for every Python from this one on.
 PYTHON = "3.11"
+_NO_PINS: Mapping[str, Pin] = MappingProxyType({})
 
 
 class Package(NamedTuple):
@@ -59,7 +71,7 @@ class BuildEnvironment(NamedTuple):
 
 
 class LockedModule(NamedTuple):
-    """One module as it was chosen."""
+    """One module as it was chosen; nobody asked for an `automatic` one, it joined by itself."""
 
     name: str
     version: str
@@ -67,6 +79,14 @@ class LockedModule(NamedTuple):
     requires: tuple[str, ...]
     dependencies: tuple[str, ...]
     build_requires: tuple[str, ...]
+    automatic: bool = False
+
+
+class LeftOut(NamedTuple):
+    """A module of a registry that is not in the product: pinned too, because it is read too."""
+
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,14 @@ class Lock:
     modules: tuple[LockedModule, ...]
     packages: tuple[Package, ...]
     builds: tuple[BuildEnvironment, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def pins(self) -> dict[str, Pin]:
+        """What is pinned of modules of registries, by their names."""
+        found = {module.name: parse_pin(module.source) for module in self.modules}
+        found |= {module.name: parse_pin(module.source) for module in self.left_out}
+        return {name: pin for name, pin in found.items() if pin}
 
     def package(self, name: str) -> Package | None:
         """Return the locked distribution of a normalised name."""
@@ -85,7 +113,11 @@ class Lock:
 
 
 def locked_modules(
-    composition: Composition, modules: Iterable[Module], needs: Mapping[str, tuple[str, ...]]
+    composition: Composition,
+    modules: Iterable[Module],
+    needs: Mapping[str, tuple[str, ...]],
+    automatic: Collection[str] = frozenset(),
+    pins: Mapping[str, Pin] = _NO_PINS,
 ) -> tuple[LockedModule, ...]:
     """Return the modules as a lock names them, by name."""
     return tuple(
@@ -93,10 +125,11 @@ def locked_modules(
             LockedModule(
                 name=module.name,
                 version=module.version or "",
-                source=_source(composition.entries[module.name]),
+                source=_source(composition.entries[module.name], pins.get(module.name)),
                 requires=needs[module.name],
                 dependencies=dependencies(composition.entries[module.name], module),
                 build_requires=module.build_requires,
+                automatic=module.name in automatic,
             )
             for module in modules
         )
@@ -116,13 +149,17 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _source(entry: Entry) -> str:
+def _source(entry: Entry, pin: Pin | None) -> str:
     source = entry.source
-    if isinstance(source, GitSource):
-        return f"git {source.url} {source.rev} {source.path}"
-    if isinstance(source, IndexSource):
-        return f"index {source.package}"
-    return f"path {source.path}"
+    match source:
+        case GitSource(url, rev, path):
+            return f"git {url} {rev} {path}"
+        case RegistrySource(registry, _, module):
+            return str(pin or f"registry {registry} {module}")
+        case ArchiveSource(path, sha256):
+            return f"archive {path} {sha256}"
+        case IndexSource(word) | CratesSource(word) | PathSource(word) | SearchSource(word):
+            return f"{source.kind} {word}"
 
 
 def difference(old: Lock | None, new: Lock) -> str:
@@ -161,6 +198,11 @@ def _lines(lock: Lock) -> Iterator[str]:
             yield f"{key} = {_text(getattr(module, key))}"
         for key in ("requires", "dependencies", "build_requires"):
             yield f"{key} = {_texts(getattr(module, key))}"
+        if module.automatic:
+            yield "automatic = true"
+    for part in lock.left_out:
+        yield from ("", "[[left_out]]", f"name = {_text(part.name)}")
+        yield f"source = {_text(part.source)}"
     for package in lock.packages:
         yield from ("", "[[package]]", *_package(package))
     for environment in lock.builds:
@@ -209,6 +251,10 @@ def parse_lock(values: Mapping[str, Any]) -> Lock:
             )
             for block in values.get("build", ())
         ),
+        left_out=tuple(
+            LeftOut(str(block["name"]), str(block["source"]))
+            for block in values.get("left_out", ())
+        ),
     )
 
 
@@ -220,6 +266,7 @@ def _parse_module(block: Mapping[str, Any]) -> LockedModule:
         requires=tuple(block["requires"]),
         dependencies=tuple(block["dependencies"]),
         build_requires=tuple(block["build_requires"]),
+        automatic=bool(block.get("automatic")),
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xtask.resolve.select import Selection
 
 # Raise one of these when the same input gives other bytes: they are part of the manifest hash.
-FORMATS = {"generator": 1, "layers": 1, "compressor": "none"}
+FORMATS = {"generator": 2, "projects": 1, "layers": 1, "compressor": "none"}
 
 
 class Base(NamedTuple):

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from semver import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _COMPARATOR = re.compile(
     r"(?P<operator>\^|~|>=|<=|>|<|=)?\s*"
@@ -43,15 +46,19 @@ class RangeError(ValueError):
 
 
 @lru_cache(maxsize=4096)
-def parse_range(text: str) -> Range:
+def parse_range(text: str, bare: str = "^") -> Range:
     """Return the alternatives of a range, each a tuple of bounds that must all hold.
+
+    Args:
+        text: the range.
+        bare: the operator that a version without one has: `^` in Cargo, `=` in npm.
 
     Raises:
         RangeError: the text is not one.
     """
     if len(text) > _MAX_LENGTH:
         raise RangeError("a range has at most 256 characters")
-    return tuple(_alternative(part.strip()) for part in text.split("||"))
+    return tuple(_alternative(part.strip(), bare) for part in text.split("||"))
 
 
 @lru_cache(maxsize=65536)
@@ -84,8 +91,33 @@ def semantic_version(text: str) -> str:
 @lru_cache(maxsize=65536)
 def matches(range_text: str, version_text: str) -> bool:
     """Return whether a version is inside a range."""
-    version = parse_version(version_text)
-    return any(_inside(bounds, version) for bounds in parse_range(range_text))
+    return _is_in(parse_range(range_text), parse_version(version_text))
+
+
+def lowest_common(ranges: Sequence[Range]) -> Version | None:
+    """Return the lowest version that is inside all ranges, None when there is none.
+
+    What is inside begins at a bound: with its version, or with the first one after it, of all
+    versions or of those that are no prereleases. So only these few have to be tried.
+    """
+    bounds = {bound for each in ranges for alternative in each for bound in alternative}
+    tried = {Version(0), *(version for bound in bounds for version in _beginnings(bound.version))}
+    for version in sorted(tried):
+        if all(_is_in(each, version) for each in ranges):
+            return version
+    return None
+
+
+def _beginnings(version: Version) -> Iterator[Version]:
+    release = version.finalize_version()
+    yield from (version.replace(build=None), release, release.bump_patch())
+    if version.prerelease:  # `rc.1.0` is next to `rc.1`, and `0` the first (semver.org 2.0.0, 11)
+        yield release.replace(prerelease="0")
+        yield release.replace(prerelease=f"{version.prerelease}.0")
+
+
+def _is_in(alternatives: Range, version: Version) -> bool:
+    return any(_inside(bounds, version) for bounds in alternatives)
 
 
 def _inside(bounds: tuple[Bound, ...], version: Version) -> bool:
@@ -116,7 +148,7 @@ def _numbers(version: Version) -> tuple[int, int, int]:
     return version.major, version.minor, version.patch
 
 
-def _alternative(text: str) -> tuple[Bound, ...]:
+def _alternative(text: str, bare: str) -> tuple[Bound, ...]:
     if not text:
         raise RangeError("a range cannot be empty")
     bounds: list[Bound] = []
@@ -125,7 +157,7 @@ def _alternative(text: str) -> tuple[Bound, ...]:
         found = _COMPARATOR.match(text, position)
         if not found:
             raise RangeError(f"`{text[position:]}` is not a comparison")
-        bounds += _bounds(found)
+        bounds += _bounds(found, bare)
         position = _next(text, found.end())
     return tuple(bounds)
 
@@ -138,8 +170,8 @@ def _next(text: str, position: int) -> int:
     return separator.end()
 
 
-def _bounds(found: re.Match[str]) -> list[Bound]:
-    operator = found["operator"] or "^"
+def _bounds(found: re.Match[str], bare: str) -> list[Bound]:
+    operator = found["operator"] or bare
     parts = [found["major"], found["minor"], found["patch"]]
     known = next((index for index, part in enumerate(parts) if part in _WILD), len(parts))
     if any(part not in _WILD for part in parts[known:]):

@@ -6,28 +6,43 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xtask.diagnostics import Problems, did_you_mean, listed
-from xtask.manifest.setting import misfit
+from xtask.diagnostics import Problems, listed
 from xtask.manifest.table import shortened
-from xtask.resolve import graph
+from xtask.resolve import compatibility, graph
+from xtask.resolve.choice import choose
 from xtask.resolve.claims import refuse_overlap
+from xtask.resolve.navigation import check_parents
+from xtask.resolve.npm import front_end_dependencies
+from xtask.resolve.operations import Precedence, settle_operations
+from xtask.resolve.paths import refuse_unreachable
+from xtask.resolve.references import check_references
+from xtask.resolve.values import chosen_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from xtask.manifest.composition import Composition, Entry, Value
+    from xtask.manifest.composition import Composition
+    from xtask.manifest.entries import Entry
     from xtask.manifest.module import Module
     from xtask.manifest.table import Scalar
+
+_OF_EVERY_PRODUCT = "a package that every product has"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The modules of the product in dependency order, and the settings that were given to them."""
+    """The modules of the product in dependency order, and the settings that were given to them.
+
+    `needs` says which modules come before each because it needs them. Nobody asked for the
+    `automatic` ones, they joined by themselves.
+    """
 
     composition: Composition
     modules: tuple[Module, ...]
     values: Mapping[str, Mapping[str, Scalar]]
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    automatic: frozenset[str] = frozenset()
+    precedence: tuple[Precedence, ...] = ()
 
     @property
     def host(self) -> Module | None:
@@ -48,19 +63,28 @@ def select(
     for entry in composition.entries.values():
         _check_identity(entry, modules.get(entry.name), problems)
     edges = graph.edges_of(composition, modules)
-    names = graph.closure(graph.enabled(composition, problems), edges, problems)
-    graph.check_ranges(names, edges, modules, problems)
-    ordered = graph.order(names, edges, problems)
+    choice = choose(composition, modules, edges, problems)
+    compatibility.check_ranges(choice.names, edges, modules, problems)
+    ordered = graph.order(choice.names, edges, problems)
     chosen = tuple(modules[name] for name in ordered if name in modules)
+    compatibility.refuse_conflicts(chosen, problems)
+    compatibility.check_application(composition, chosen, problems)
     refuse_overlap(chosen, problems)
+    refuse_unreachable(chosen, problems)
+    precedence = settle_operations(chosen, problems)
     if len(chosen) == len(ordered):  # what could not be read may bring what a reference names
-        _check_references(chosen, problems)
+        check_references(chosen, problems)
+        check_parents(chosen, problems)
+    front_end_dependencies(chosen, problems)
+    _check_packages(modules.values(), problems)
     _check_hosts(chosen, problems)
     return Selection(
         composition=composition,
         modules=chosen,
-        values=_values(composition, modules, chosen, problems),
-        needs={name: tuple(sorted({edge.module for edge in edges[name]})) for name in ordered},
+        values=chosen_values(composition, modules, chosen, problems),
+        needs={name: graph.needs_of(name, edges) for name in ordered},
+        automatic=choice.automatic,
+        precedence=precedence,
     )
 
 
@@ -75,39 +99,21 @@ def _check_identity(entry: Entry, module: Module | None, problems: Problems) -> 
             others=[(entry.place._replace(part="key"), "composed under this name")],
             help="use the same name in both",
         )
-    if module.package in sys.stdlib_module_names or module.package == "generated":
-        problems.add(
-            "XT0213",
-            f"package `{module.package}` would hide a package that every product has",
-            module.place.at("package"),
-            help='name another package: `package = "…"` in `[module]`',
-        )
 
 
-def _check_references(modules: tuple[Module, ...], problems: Problems) -> None:
-    """Note links to routes and permissions that nobody brings (XT0307)."""
-    routes = {route.name: route for module in modules for route in module.routes}
-    permissions = {right.name for module in modules for right in module.permissions}
+def _check_packages(modules: Collection[Module], problems: Problems) -> None:
+    """Note packages that would hide others: Python's, the generated one, those of dialects."""
+    homes = {module.package.split(".")[0] for module in modules if "." in module.package}
+    taken = sys.stdlib_module_names | {"generated", "modules"} | homes
     for module in modules:
-        for link in module.navigation:
-            route = routes.get(link.route)
-            if route is None:
-                message = f"navigation leads to `{shortened(link.route)}`, which is not a route"
-                near = did_you_mean(link.route, routes) or "name a route of `[[frontend.routes]]`"
-                problems.add("XT0307", message, link.place.at("route"), help=near)
-            elif route.parameters:
-                message = f"navigation cannot lead to `{route.path}`: it has parameters"
-                problems.add(
-                    "XT0307",
-                    message,
-                    link.place.at("route"),
-                    others=[(route.place.at("path"), "a link cannot know what to put here")],
-                    help="lead to a route without parameters, such as the list of these",
-                )
-            if link.permission and link.permission not in permissions:
-                message = f"nobody declares the permission `{shortened(link.permission)}`"
-                near = did_you_mean(link.permission, permissions) or "declare it in `[permissions]`"
-                problems.add("XT0307", message, link.place.at("permission"), help=near)
+        if module.package in taken:
+            problems.add(
+                "XT0213",
+                f"package `{module.package}` would hide "
+                + ("modules that are in it" if module.package in homes else _OF_EVERY_PRODUCT),
+                module.place.at("package"),
+                help='name another package: `package = "…"` in `[module]`',
+            )
 
 
 def _check_hosts(modules: tuple[Module, ...], problems: Problems) -> None:
@@ -134,74 +140,20 @@ def require_host(selection: Selection, problems: Problems) -> None:
         )
 
 
-def _values(
-    composition: Composition,
-    modules: Mapping[str, Module],
-    chosen: tuple[Module, ...],
-    problems: Problems,
-) -> dict[str, dict[str, Scalar]]:
-    """Return the settings that `modules.toml` gives, checked against what modules declare."""
-    found: dict[str, dict[str, Scalar]] = {}
-    for name, given in composition.settings.items():
-        if module := modules.get(name):
-            found[name] = {key: value.value for key, value in sorted(given.items())}
-            for key, value in given.items():
-                _check_value(module, key, value, problems)
-        elif name not in composition.entries:
-            place = composition.place.at("settings", "modules", name, part="key")
-            near = did_you_mean(name, composition.entries)
+def require_buildable(selection: Selection, problems: Problems) -> None:
+    """Note modules that an image cannot run, and programs that it does not have (XT0216)."""
+    for module in selection.modules:
+        if module.foreign:
             problems.add(
-                "XT0306",
-                f"there are settings for `{shortened(name)}`, which is not in `[modules]`",
-                place,
-                help=near or "remove them, or add the module",
+                "XT0216",
+                f"`{module.name}` cannot be built: {shortened(module.foreign.text)}",
+                module.foreign.place,
+                help="build without it; it can be validated, listed and drawn as it is",
             )
-    for module in chosen:
-        _require_values(module, found.get(module.name, {}), problems)
-    return {module.name: found.get(module.name, {}) for module in chosen}
-
-
-def _check_value(module: Module, key: str, value: Value, problems: Problems) -> None:
-    settings = {setting.key: setting for setting in module.settings}
-    setting = settings.get(key)
-    if setting is None:
-        problems.add(
-            "XT0308",
-            f"`{module.name}` has no setting `{shortened(key)}`",
-            value.place._replace(part="key"),
-            help=did_you_mean(key, settings) or _settings_of(module),
-        )
-    elif setting.secret:
-        problems.add(
-            "XT0308",
-            f"`{key}` of `{module.name}` is a secret and may not be written here",
-            value.place,
-            others=[(setting.place.at("secret"), "declared secret here")],
-            help="give it to the running product as an environment variable",
-        )
-    elif wrong := misfit(setting, value.value):
-        problems.add(
-            "XT0308",
-            f"`{key}` of `{module.name}` {wrong}",
-            value.place,
-            others=[(setting.place, "declared here")],
-            help="change the value, or what the module declares",
-        )
-
-
-def _settings_of(module: Module) -> str:
-    names = listed(sorted(setting.key for setting in module.settings))
-    return f"its settings are {names}" if names else "it has no settings"
-
-
-def _require_values(module: Module, given: Mapping[str, Scalar], problems: Problems) -> None:
-    for setting in module.settings:
-        missing = setting.required and setting.default is None and setting.key not in given
-        if missing and not setting.secret:
+        for program in module.programs:
             problems.add(
-                "XT0308",
-                f"`{module.name}` needs a value for `{setting.key}`",
-                setting.place,
-                "required here",
-                help=f"write `{setting.key} = …` under `[settings.modules.{module.name}]`",
+                "XT0216",
+                f"`{module.name}` starts `{shortened(program.name)}`, which is not in the image",
+                program.place,
+                help=f"base `{selection.composition.base}` has no programs: build without it",
             )

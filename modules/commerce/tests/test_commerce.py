@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from commerce.api import router
 from content.api import router as content_router
-from server.registry import Hook, Module, Permission, Router, Setting
+from server.registry import Hook, Migration, Module, Permission, Router, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ CONTENT = Module(
     package="content",
     routers=(Router("/api/content", lambda: content_router),),
     permissions=(Permission("content.article.write", "Write"),),
-    migrations=("migrations/0001_articles",),
+    migrations=(Migration("migrations/0001_articles.up.sql", "migrations/0001_articles.down.sql"),),
 )
 COMMERCE = Module(
     name="commerce",
@@ -39,7 +39,10 @@ COMMERCE = Module(
         for name in ("product.read", "product.write", "order.place", "order.list")
     ),
     settings=(Setting("currency", "string", "EUR"),),
-    migrations=("migrations/0001_products", "migrations/0002_orders"),
+    migrations=(
+        Migration("migrations/0001_products.up.sql", "migrations/0001_products.down.sql"),
+        Migration("migrations/0002_orders.up.sql", "migrations/0002_orders.down.sql"),
+    ),
 )
 
 

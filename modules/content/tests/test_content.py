@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from content.api import router
 from content.jobs import publish_due
-from server.registry import Module, Permission, Router, Setting
+from server.registry import Migration, Module, Permission, Router, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ CONTENT = Module(
         Permission("content.article.write", "Write"),
     ),
     settings=(Setting("page_size", "integer", 2),),
-    migrations=("migrations/0001_articles",),
+    migrations=(Migration("migrations/0001_articles.up.sql", "migrations/0001_articles.down.sql"),),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pages.api import router
 from pages.hooks import on_order_placed
-from server.registry import Hook, Module, Permission, Router
+from server.registry import Hook, Migration, Module, Permission, Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,10 @@ PAGES = Module(
     routers=(Router("/api/pages", lambda: router),),
     permissions=(Permission("pages.page.read", "Read"), Permission("pages.page.write", "Edit")),
     hooks=(Hook("commerce.order.placed", 100, lambda: on_order_placed),),
-    migrations=("migrations/0001_entries", "migrations/0002_order_count"),
+    migrations=(
+        Migration("migrations/0001_entries.up.sql", "migrations/0001_entries.down.sql"),
+        Migration("migrations/0002_order_count.up.sql", "migrations/0002_order_count.down.sql"),
+    ),
 )
 
 

@@ -57,7 +57,7 @@ NOTES = Module(
     apps=(App("/plain", lambda: _plain_app),),
     pages=(
         Page("notes.all", "/notes", "notes.js", "All <notes>"),
-        Page("notes.one", "/notes/:id", "note.js", "Note"),
+        Page("notes.one", "/notes/:id", "note.js", "Note", ("notes.note.read",)),
     ),
     navigation=(
         Link("Later", "notes.all", 20),
@@ -129,6 +129,7 @@ def test_the_route_map_is_sorted_and_names_the_asset_of_the_module(serve: Serve)
         "title": "Note",
         "entry": "/assets/notes/note.js",
         "params": ["id"],
+        "permissions": ["notes.note.read"],
     }
     assert [item["label"] for item in document["navigation"]] == ["<Notes>", "Later", "Secret"]
     assert document["navigation"][0]["path"] == "/notes"
@@ -157,6 +158,32 @@ def test_a_body_over_one_mebibyte_is_refused(serve: Serve) -> None:
     limit = 1 << 20
     assert client.post("/api/notes/size", content=b"x" * limit).json() == limit
     assert client.post("/api/notes/size", content=b"x" * (limit + 1)).status_code == 413
+
+
+def _says(word: str) -> APIRouter:
+    router = APIRouter()
+    router.get("/word")(lambda: word)
+    return router
+
+
+def test_a_module_answers_before_the_one_that_it_overrides(serve: Serve) -> None:
+    base, better, best = (
+        Module(name, "1.0.0", "server", overrides=over, routers=(Router("/api", load),))
+        for name, over, load in (
+            ("base", (), lambda: _says("base")),
+            ("better", ("base",), lambda: _says("better")),
+            ("best", ("base", "better"), lambda: _says("best")),
+        )
+    )
+    assert serve(base, better, best).get("/api/word").json() == "best"
+    assert serve(base, better).get("/api/word").json() == "better"
+
+
+def test_two_modules_that_override_each_other_are_both_there(serve: Serve) -> None:
+    left = Module("left", "1.0.0", "server", overrides=("right",))
+    right = Module("right", "1.0.0", "server", overrides=("left",))
+    names = [item["name"] for item in serve(left, right).get("/api/_modules").json()]
+    assert names == ["left", "right"]
 
 
 def test_a_module_that_cannot_be_imported_stops_the_start() -> None:

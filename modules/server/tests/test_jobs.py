@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from server.app import create_runtime
-from server.jobs import ScheduledTask, ScheduleError, parse_schedule, run_due, run_forever
+from server.jobs import (
+    ScheduledTask,
+    ScheduleError,
+    parse_schedule,
+    run_due,
+    run_forever,
+    run_job,
+)
+from server.registry import Job, Module
+from server.session import text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from server.sdk import Context
@@ -78,6 +90,92 @@ def test_a_failing_job_does_not_stop_the_others(
     runtime = create_runtime((), {"DATA_DIR": str(tmp_path)})
     assert run_due(jobs, runtime, SUNDAY) == ("good",)
     assert "out of paper" in caplog.text
+
+
+ALWAYS = parse_schedule("* * * * *")
+
+
+def test_a_job_runs_again_as_often_as_it_may_and_not_after_it_succeeded(tmp_path: Path) -> None:
+    attempts: list[datetime] = []
+
+    def succeed_at(number: int) -> Callable[[Context], None]:
+        def task(context: Context) -> None:
+            attempts.append(context.now)
+            if len(attempts) < number:
+                raise RuntimeError("not yet")
+
+        return task
+
+    runtime = create_runtime((), {"DATA_DIR": str(tmp_path)})
+    assert run_job(ScheduledTask("third", ALWAYS, succeed_at(3), retries=5), runtime)
+    assert len(attempts) == 3
+    attempts.clear()
+    assert not run_job(ScheduledTask("fourth", ALWAYS, succeed_at(4), retries=2), runtime)
+    assert len(attempts) == 3
+
+
+def test_a_failed_attempt_leaves_nothing_in_the_session(tmp_path: Path) -> None:
+    runtime = create_runtime((), {"DATA_DIR": str(tmp_path)})
+    failures = iter([True, False])
+
+    async def note(context: Context) -> None:
+        await context.db.execute(text("CREATE TABLE noted (id INTEGER)"))
+        if next(failures):
+            raise RuntimeError("after writing")
+
+    assert run_job(ScheduledTask("note", ALWAYS, note, retries=1), runtime)
+    with runtime.work() as context:
+        assert context.connection.execute("SELECT count(*) FROM noted").fetchone()[0] == 0
+
+
+def test_a_coroutine_past_its_timeout_is_cancelled(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def sleep(_context: Context) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+
+    runtime = create_runtime((), {"DATA_DIR": str(tmp_path)})
+    assert not run_job(ScheduledTask("sleep", ALWAYS, sleep, timeout=0.05), runtime)
+    assert ended == ["cancelled"]
+
+
+def test_a_function_past_its_timeout_loses_the_database_and_is_not_started_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.jobs._GRACE_SECONDS", 0.0)
+    runtime = create_runtime((), {"DATA_DIR": str(tmp_path)})
+    go_on, starts, errors = threading.Event(), [], []
+
+    def hang(context: Context) -> None:
+        starts.append(context.now)
+        context.connection.execute("BEGIN IMMEDIATE")
+        context.connection.execute("CREATE TABLE half (id INTEGER)")
+        go_on.wait(10)
+        try:
+            context.connection.execute("CREATE TABLE late (id INTEGER)")
+        except sqlite3.Error as error:
+            errors.append(error)
+
+    job = ScheduledTask("hang", ALWAYS, hang, timeout=0.05, retries=3)
+    assert not run_job(job, runtime)
+    assert "still running after 0.05 seconds" in caplog.text
+    with runtime.work() as context, context.transaction():  # the lock is free, nothing is left
+        assert context.connection.execute("SELECT * FROM sqlite_schema").fetchall() == []
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "job hang":
+            thread.join(10)
+    assert (len(starts), len(errors)) == (1, 1)
+
+
+def test_a_job_without_a_schedule_is_never_due_nor_imported(serve: Callable[..., object]) -> None:
+    def load() -> None:
+        raise ImportError("was imported")
+
+    serve(Module("asked", "1.0.0", "server", jobs=(Job("asked.now", "", load),)), JOBS="1")
 
 
 def test_the_loop_never_runs_a_minute_twice_and_stops_when_cancelled(tmp_path: Path) -> None:

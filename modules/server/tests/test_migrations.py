@@ -46,6 +46,16 @@ def test_applies_in_the_given_order_every_statement_of_a_file(
     assert connection.execute("SELECT count(*) FROM children").fetchone()[0] == 1
 
 
+def test_several_statements_may_share_a_line(connection: sqlite3.Connection) -> None:
+    sql = (
+        "CREATE TABLE a (x TEXT); CREATE TABLE b (x TEXT); -- the end; really\n"
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO b VALUES ('1;'); DELETE FROM a; END;"
+        "INSERT INTO a VALUES (';'); -- done"
+    )
+    migrate(connection, [Migration("a", "001_initial", sql)], NOW)
+    assert [tuple(row) for row in connection.execute("SELECT x FROM b")] == [("1;",)]
+
+
 def test_a_second_start_applies_nothing(connection: sqlite3.Connection) -> None:
     migrate(connection, [FIRST, SECOND], NOW)
     assert migrate(connection, [FIRST, SECOND], NOW) == ()

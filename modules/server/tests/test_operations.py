@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from server.registry import Module
+from server.registry import Migration, Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ def _module_with_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Mod
     (package / "__init__.py").touch()
     (package / "migrations/0001_books.up.sql").write_text("CREATE TABLE books (id INTEGER);")
     monkeypatch.syspath_prepend(package.parent)
-    return Module("shelf", "1.0.0", "shelf", migrations=("migrations/0001_books",))
+    step = Migration("migrations/0001_books.up.sql", "migrations/0001_books.down.sql")
+    return Module("shelf", "1.0.0", "shelf", migrations=(step,))
 
 
 def test_ready_once_every_migration_ran(

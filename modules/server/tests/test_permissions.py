@@ -64,6 +64,23 @@ def test_a_permission_that_no_module_declares_is_granted_to_nobody(
     assert client.get("/api/notes/undeclared.read", headers=admin).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("permission", "status"),
+    [("notes:read", 200), ("notes:write", 401), ("notes:proofread", 401), ("read", 401)],
+)
+def test_reading_is_what_the_last_word_says(serve: Serve, permission: str, status: int) -> None:
+    router = APIRouter()
+    router.get("/x", dependencies=[require(permission)])(lambda: "done")
+    module = Module(
+        "notes",
+        "1.0.0",
+        "server",
+        routers=(Router("/api/notes", lambda: router),),
+        permissions=(Permission(permission, ""),),
+    )
+    assert serve(module).get("/api/notes/x").status_code == status
+
+
 def test_the_session_says_what_the_token_grants(serve: Serve, admin: dict[str, str]) -> None:
     client = serve(NOTES)
     assert client.get("/api/_session").json()["permissions"] == ["notes.note.read"]

@@ -47,5 +47,57 @@ def test_every_wrong_variable_is_reported_and_no_value_is_shown() -> None:
     assert "s3cret" not in str(caught.value)
 
 
+SHAPES = Module(
+    name="shapes",
+    version="1.0.0",
+    package="shapes",
+    settings=(
+        Setting("hosts", "array", ("a", "b"), environment="SHAPES_HOSTS"),
+        Setting("limits", "object", {"cpu": (1, 2)}),
+        Setting("size", "integer", 3, minimum=1, maximum=9),
+        Setting("mode", "string", "on", options=("on", "off")),
+        Setting("code", "string", pattern="[a-z]{3}", secret=True),
+        Setting("rate", "number", 1.5),
+    ),
+)
+
+
+def test_arrays_and_objects_are_what_json_makes_of_them() -> None:
+    settings = read_settings([SHAPES], {})["shapes"]
+    assert (settings["hosts"], settings["limits"]) == (["a", "b"], {"cpu": [1, 2]})
+    environ = {"SHAPES_HOSTS": '["c"]', "MODULES__SHAPES__LIMITS": '{"cpu": [3]}'}
+    settings = read_settings([SHAPES], environ)["shapes"]
+    assert (settings["hosts"], settings["limits"]) == (["c"], {"cpu": [3]})
+
+
+def test_the_registry_says_which_variable_overrides() -> None:
+    assert read_settings([SHAPES], {"MODULES__SHAPES__HOSTS": '["c"]'})["shapes"]["hosts"] == [
+        "a",
+        "b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SHAPES_HOSTS", '{"s3cret": 1}', "must be of type array"),
+        ("SHAPES_HOSTS", "s3cret", "must be of type array"),
+        ("SHAPES_HOSTS", "[" * 100_000, "must be of type array"),
+        ("MODULES__SHAPES__LIMITS", "[1]", "must be of type object"),
+        ("MODULES__SHAPES__SIZE", "0", "must be at least 1"),
+        ("MODULES__SHAPES__SIZE", "10", "must be at most 9"),
+        ("MODULES__SHAPES__MODE", "s3cret", "must be one of on, off"),
+        ("MODULES__SHAPES__CODE", "s3cret", "must match [a-z]{3}"),
+        ("MODULES__SHAPES__RATE", "nan", "must be of type number"),
+    ],
+)
+def test_a_variable_has_to_fit_what_the_module_declares(
+    variable: str, value: str, reason: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings([SHAPES], {variable: value})
+    assert caught.value.problems == (f"{variable} {reason}",)
+
+
 def test_a_dash_in_a_module_name_is_an_underscore_in_the_variable() -> None:
     assert variable_name("web-shop", "page_size") == "MODULES__WEB_SHOP__PAGE_SIZE"

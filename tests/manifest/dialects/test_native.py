@@ -15,7 +15,7 @@ from tests.support.budgets import budget
 from xtask.diagnostics import Problems
 from xtask.manifest import grammar
 from xtask.manifest.dialects import read_module
-from xtask.manifest.module import EntryPoint, Module
+from xtask.manifest.module import EntryPoint, Migration, Module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,7 +155,10 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert [item[:3] for item in module.hooks] == [
         ("shop.order.placed", EntryPoint("cards.hooks", "on_order"), 7)
     ]
-    assert module.migrations == ("migrations/0001_a", "migrations/0002_b")
+    assert module.migrations == (
+        Migration("migrations/0001_a.up.sql", "migrations/0001_a.down.sql"),
+        Migration("migrations/0002_b.up.sql", "migrations/0002_b.down.sql"),
+    )
     assert (module.assets, module.health) == ("static", "/api/cards/health")
     assert (module.distribution, module.build_requires) == ("gift-cards", ("hatchling",))
     assert module.build_back_end == "hatchling.build"
@@ -290,7 +293,7 @@ def test_is_no_semantic_version(version: str) -> None:
         (grammar.PREFIX, "//a"),
         (grammar.PREFIX, "/a?b"),
         (grammar.PREFIX, "/%2e%2e"),
-        (grammar.ROUTE, "/:Id"),
+        (grammar.ROUTE, "/:_id"),
         (grammar.ROUTE, "/a:id"),
         (grammar.ROUTE, "/../x"),
         (grammar.FILE, "../x.js"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.budgets import budget
+from tests.support.workspace import no_problems
 from xtask.diagnostics import Place, Problems, Span
-from xtask.manifest.notation.text import MAX_BYTES, read_text
-from xtask.manifest.notation.toml import locate, read_toml
+from xtask.manifest.notation.text import MAX_BYTES, MAX_PARTS, read_text
+from xtask.manifest.notation.toml import locate, parse_toml, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,6 +175,10 @@ def test_any_bytes_are_a_document_or_one_problem_with_a_place(tmp_path: Path, da
         (b"x = " + b"[" * 5000, "XT0104"),
         (b"x = " + b"{a=" * 5000, "XT0104"),
         (b"x = " + b"1" * 5000, "XT0104"),
+        (b"x = 0x1" + b"0" * 16, "XT0104"),
+        (b"a." * 250 + b"a = 1", "XT0104"),
+        (b"[" + b"a." * 250 + b"a]", "XT0104"),
+        (b"x = [" + b"0," * MAX_PARTS + b"]", "XT0104"),
         (b"x = 2024-99-99", "XT0104"),
         (b"#" * (MAX_BYTES + 1), "XT0102"),
     ],
@@ -199,6 +205,34 @@ def test_deep_nesting_that_can_be_read_can_be_located(tmp_path: Path) -> None:
     assert read
     span = Place(read[0], ("x", *[0] * 150)).span()
     assert cut(read[0].text, span) == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "column"),
+    [
+        ("x = [" + '{"é" = 0},' * 20_000 + "]", ("x", 15_000, "é"), 150_013),
+        (".".join("a" * 100) + " = 0\n" + "# é" * 300_000, tuple("a" * 100), 203),
+        ("x = 0x" + "f" * 16, ("x",), 5),
+    ],
+    ids=["tables", "dotted", "number"],
+)
+def test_the_largest_manifests_are_located_in_a_moment(
+    text: str, path: KeyPath, column: int
+) -> None:
+    started, problems = time.monotonic(), Problems()
+    read = parse_toml(text, "x.toml", problems)
+    no_problems(problems)
+    assert read
+    assert Place(read.source, path).span().column == column
+    assert time.monotonic() - started < 2
+
+
+def test_a_number_of_too_many_bits_is_shown_where_it_is() -> None:
+    problems = Problems()
+    assert parse_toml("[a]\nb = [1, 0x1" + "0" * 16 + "]", "x.toml", problems) is None
+    assert [(problem.message, tuple(problem.place.span())) for problem in problems.found] == [
+        ("this number has more than 64 bits", (2, 9, 19))
+    ]
 
 
 def test_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xtask.diagnostics import Place, Problems, Source, listed
-from xtask.manifest.dialects import native
+from xtask.manifest.dialects import bmc, capability, fastvue, flux, native, rustok
 from xtask.manifest.folder import Folder
 from xtask.manifest.notation.json import read_json
 from xtask.manifest.notation.literal import read_literal
@@ -44,7 +45,7 @@ class Dialect(Protocol):
         """
 
 
-DIALECTS: tuple[Dialect, ...] = (native,)
+DIALECTS: tuple[Dialect, ...] = (native, flux, fastvue, rustok, capability, bmc)
 
 _NOTATIONS: dict[str, Callable[[Path, str, Problems], Read | None]] = {
     ".toml": read_toml,
@@ -53,16 +54,17 @@ _NOTATIONS: dict[str, Callable[[Path, str, Problems], Read | None]] = {
 }
 
 
-def read_module(root: Path, shown: str, problems: Problems) -> Module | None:
+def read_module(root: Path, shown: str, problems: Problems, *, called: str = "") -> Module | None:
     """Read the module in a folder, whichever dialect its manifest is in.
 
     Args:
         root: the module's folder.
         shown: that folder as the user knows it.
         problems: where everything wrong goes.
+        called: the name of a folder that has none of its own, such as one in an archive.
     """
-    names = sorted({name for dialect in DIALECTS for name in dialect.FILENAMES})
-    found = [name for name in names if (root / name).exists()]
+    names = {name for dialect in DIALECTS for name in dialect.FILENAMES}
+    found = sorted(names.intersection(os.listdir(root)))  # noqa: PTH208 - thousands of modules
     if len(found) != 1:
         what = f"holds {listed(found)}, which is one too many" if found else "has no manifest"
         problems.add(
@@ -70,10 +72,10 @@ def read_module(root: Path, shown: str, problems: Problems) -> Module | None:
             f"`{shown}` {what}",
             Place(Source(shown)),
             help="a module has one manifest at the top of its folder"
-            + ("" if found else f": {listed(names)}"),
+            + ("" if found else f": {listed(sorted(names))}"),
         )
         return None
-    folder = Folder(root, shown)
+    folder = Folder(root, shown, called)
     module = read_manifest(root / found[0], f"{shown}/{found[0]}", problems, folder=folder)
     return module and with_project(module, folder, problems)
 

@@ -1,25 +1,34 @@
 """Reading JSON (RFC 8259) with the place of every key and value.
 
-The standard library gives the values; tree-sitter gives the places, and is asked only when
-somebody is shown one. A table with one key twice is refused: readers disagree about which counts.
+The standard library gives the values; the places are looked up only when somebody is shown one.
+A table with one key twice is refused: readers disagree about which counts.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import KeyPath, Part, Problems, Source, Span
-from xtask.manifest.notation.text import Read, broken, read_text, unreadable
+from xtask.manifest.notation.text import Read, broken, checked, nearest, read_text, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tree_sitter import Node
-
 _TIP = "JSON has no comments and no comma after the last entry; keys and strings are in quotes"
+
+
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
+_TOKEN = re.compile(
+    rf"(?P<key>{_STRING})\s*+:|(?P<open>[{{\[])|(?P<close>[}}\]])|(?P<comma>,)"
+    rf"|{_STRING}|[^\s{{}}\[\],:\"]++"
+)
+
+Extent = tuple[int, int]
+"""Where something begins in a text, and where it ends."""
 
 
 class _RepeatedKeyError(ValueError):
@@ -44,23 +53,24 @@ def read_json(path: Path, shown: str, problems: Problems) -> Read | None:
 
 def parse_json(text: str, shown: str, problems: Problems) -> Read | None:
     """Return a JSON text whose top is a table, or note why it is none (XT0104)."""
+    text = text.removeprefix("\ufeff")
     try:
         values = json.loads(
-            text.removeprefix("\ufeff"), object_pairs_hook=_table, parse_constant=_refuse
+            text, object_pairs_hook=_table, parse_constant=_refuse, parse_float=_finite
         )
     except json.JSONDecodeError as error:
-        span = Span(error.lineno, error.colno, 1)
-        broken(text, shown, span, f"this is not JSON: {error.msg}", _TIP, problems)
+        stop = Span(error.lineno, error.colno, 1)
+        broken(text, shown, stop, f"this is not JSON: {error.msg}", _TIP, problems)
     except _RepeatedKeyError as error:
-        message = f"one table has the key `{error.key}` twice"
-        broken(text, shown, _last(text, error.key), message, "keep one of them", problems)
+        message = f"one table has the key `{error.key[:60]}` twice"
+        broken(text, shown, _repeated(text, error.key), message, "keep one of them", problems)
     except RecursionError:
         unreadable(shown, "is nested too deeply", problems)
-    except ValueError:  # Infinity, NaN, or an integer of thousands of digits
+    except ValueError:  # Infinity, NaN, 1e999, or an integer of thousands of digits
         unreadable(shown, "has a number that JSON does not have", problems)
     else:
         if isinstance(values, dict):
-            return Read(Source(shown, text, locate, '"{}": …'), values)
+            return checked(Source(shown, text, locate, '"{}": …'), values, problems)
         tip = 'a manifest begins with `{`: `{ "name": "…" }`'
         broken(text, shown, Span(1, 1, 1), "this JSON is not a table", tip, problems)
     return None
@@ -79,67 +89,63 @@ def _refuse(word: str) -> None:
     raise ValueError(word)
 
 
-def _last(text: str, key: str) -> Span:
-    """Return where a key stands for the last time; the start when it is written with escapes."""
-    wanted = json.dumps(key, ensure_ascii=False)
-    start = text.rfind(wanted)
-    before = text[: max(start, 0)]
-    return Span(before.count("\n") + 1, start - before.rfind("\n"), len(wanted))
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+def _repeated(text: str, key: str) -> Span:
+    """Return where a table has a key for the second time."""
+    times = [0]
+    for token in _TOKEN.finditer(text):
+        if token["open"]:
+            times.append(0)
+        elif token["close"]:
+            times.pop()
+        elif token["key"] and json.loads(token["key"]) == key:
+            times[-1] += 1
+            if times[-1] > 1:
+                return _span(text, token.span("key"))
+    return Span(1, 1, 1)
 
 
 def locate(text: str, key: KeyPath, part: Part) -> Span:
     """Return where a key path stands in a JSON text; the nearest parent when it is not there."""
-    places = _places(text)
-    for end in range(len(key), 0, -1):
-        if found := places.get(key[:end]):
-            return found[part == "value" and end == len(key)]
-    return Span(1, 1, 1)
+    return _span(text, nearest(_places(text), key, part) or (0, 1))
+
+
+def _span(text: str, extent: Extent) -> Span:
+    start, end = extent
+    stop = text.find("\n", start, end)
+    length = len(text[start : end if stop < 0 else stop].rstrip())
+    return Span(text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start), length or 1)
 
 
 @lru_cache(maxsize=32)
-def _places(text: str) -> dict[KeyPath, tuple[Span, Span]]:
-    """Return for each key path of a document the spans of its key and of its value."""
-    import tree_sitter  # noqa: PLC0415 - most runs show no place
-    import tree_sitter_json  # noqa: PLC0415
-
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_json.language()))
-    lines = text.encode().split(b"\n")
-
-    def span(node: Node) -> Span:
-        row, start = node.start_point
-        end = node.end_point[1] if node.end_point[0] == row else len(lines[row].rstrip())
-        before = len(lines[row][:start].decode(errors="replace"))
-        length = len(lines[row][start:end].decode(errors="replace"))
-        return Span(row + 1, before + 1, max(1, length))
-
-    places: dict[KeyPath, tuple[Span, Span]] = {}
-    for path, name, value in _entries(parser.parse(text.encode()).root_node):
-        places.setdefault(path, (span(name), span(value)))
-    return places
-
-
-def _entries(root: Node) -> Iterator[tuple[KeyPath, Node, Node]]:
-    """Yield path, key node and value node of everything in the document, without recursion."""
-    waiting: list[tuple[KeyPath, Node]] = [((), node) for node in root.named_children]
-    while waiting:
-        base, node = waiting.pop()
-        if node.type == "object":
-            for pair in node.named_children:
-                name, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-                if name is not None and value is not None:
-                    path = (*base, _text(name))
-                    yield path, name, value
-                    waiting.append((path, value))
-        elif node.type == "array":
-            items = [item for item in node.named_children if item.type != "comment"]
-            for index, item in enumerate(items):
-                yield (*base, index), item, item
-                waiting.append(((*base, index), item))
-
-
-def _text(node: Node) -> str:
-    written = (node.text or b"").decode()
-    try:
-        return str(json.loads(written))
-    except ValueError:
-        return written.strip('"')
+def _places(text: str) -> dict[KeyPath, tuple[Extent, Extent]]:
+    """Return for each key path of a valid JSON text where its key and its value are."""
+    found: dict[KeyPath, tuple[Extent, Extent]] = {}
+    path: list[str | int] = []  # in each open table its key, in each open array its index
+    keys: list[Extent] = []
+    opened: list[int] = []
+    for token in _TOKEN.finditer(text):
+        start, end = token.span()
+        if token["key"]:
+            path[-1], keys[-1] = json.loads(token["key"]), token.span("key")
+        elif token["open"]:
+            opened.append(start)
+            path.append(0 if token["open"] == "[" else "")
+            keys.append((start, end))
+        elif token["comma"]:
+            step = path[-1]
+            path[-1] = step + 1 if isinstance(step, int) else step
+        else:
+            if token["close"]:
+                del path[-1], keys[-1]
+                start = opened.pop()
+            if path:
+                name = keys[-1] if isinstance(path[-1], str) else (start, end)
+                found[tuple(path)] = name, (start, end)
+    return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import tomli
 
 from xtask.diagnostics import KeyPath, Part, Problems, Source, Span
-from xtask.manifest.notation.text import Read, broken, read_text, unreadable
+from xtask.manifest.notation.text import Read, broken, checked, nearest, read_text, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def read_toml(path: Path, shown: str, problems: Problems) -> Read | None:
 def parse_toml(text: str, shown: str, problems: Problems) -> Read | None:
     """Return a TOML text as source and values, or note why it is none (XT0104)."""
     try:
-        return Read(Source(shown, text, locate), tomli.loads(text))
+        return checked(Source(shown, text, locate), tomli.loads(text), problems)
     except tomli.TOMLDecodeError as error:
         message, span = _syntax_error(str(error), text)
         tip = "the mistake may be a line above: look for a quote or bracket without its pair"
@@ -60,35 +60,34 @@ def _syntax_error(text: str, document: str) -> tuple[str, Span]:
 
 def locate(text: str, key: KeyPath, part: Part) -> Span:
     """Return where a key path stands in a TOML text; the nearest parent when it is not there."""
-    places = _places(text)
-    for end in range(len(key), 0, -1):
-        if found := places.get(key[:end]):
-            return found[part == "value" and end == len(key)]
-    return Span(1, 1, 1)
+    nodes, lines = _places(text)
+    node = nearest(nodes, key, part)
+    return Span(1, 1, 1) if node is None else _span(node, lines)
+
+
+def _span(node: Node, lines: list[bytes]) -> Span:
+    """Return where a node begins, and how much of it is on that line."""
+    row, start = node.start_point
+    line = lines[row]
+    end = node.end_point[1] if node.end_point[0] == row else len(line.rstrip())
+    if not line.isascii():  # the tree counts in bytes, a place in characters
+        start, end = (len(line[:place].decode(errors="replace")) for place in (start, end))
+    return Span(row + 1, start + 1, max(1, end - start))
 
 
 @lru_cache(maxsize=32)
-def _places(text: str) -> dict[KeyPath, tuple[Span, Span]]:
-    """Return for each key path of a document the spans of its key and of its value."""
+def _places(text: str) -> tuple[dict[KeyPath, tuple[Node, Node]], list[bytes]]:
+    """Return for each key path of a document the nodes of its key and of its value; its lines."""
     import tree_sitter  # noqa: PLC0415 - most runs show no place
     import tree_sitter_toml  # noqa: PLC0415
 
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
-    lines = text.encode().split(b"\n")
-    places: dict[KeyPath, tuple[Span, Span]] = {}
+    places: dict[KeyPath, tuple[Node, Node]] = {}
     elements: dict[KeyPath, int] = {}
-
-    def span(node: Node) -> Span:
-        row, start = node.start_point
-        end = node.end_point[1] if node.end_point[0] == row else len(lines[row].rstrip())
-        before = len(lines[row][:start].decode(errors="replace"))
-        length = len(lines[row][start:end].decode(errors="replace"))
-        return Span(row + 1, before + 1, max(1, length))
-
     for node in parser.parse(text.encode()).root_node.children:
         for path, name, value in _entries(node, (), elements):
-            places.setdefault(path, (span(name), span(value)))
-    return places
+            places.setdefault(path, (name, value))
+    return places, text.encode().split(b"\n")
 
 
 def _entries(

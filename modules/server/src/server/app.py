@@ -11,18 +11,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
 
 from server.assets import Assets
+from server.calls import hook_of
+from server.commit import CommitBeforeAnswer
 from server.context import Runtime
+from server.endpoints import add_endpoints
 from server.guard import SecurityHeaders
 from server.jobs import ScheduledTask, parse_schedule, run_forever
-from server.migrations import migrate, read_migrations
+from server.lifecycle import is_step, prepare, read_steps
+from server.migrations import read_migrations
 from server.mount import PrefixMount
 from server.operations import create_router
 from server.release import read_release
 from server.routes import route_map
-from server.settings import read_settings
+from server.settings import read_settings, serve_settings
 from server.shell import add_pages, create_shell
 
 if TYPE_CHECKING:
@@ -43,6 +48,8 @@ _DEFAULT_DATA = "/data"
 def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
     """Return the application of a registry; every module's code is imported here.
 
+    Jobs without a schedule are not imported: nothing runs them.
+
     `environ` may hold `DATA_DIR` (the database's folder, default `/data`), `ADMIN_TOKEN`,
     `JOBS=1`, `XTASK_*` (the release) and `MODULES__<MODULE>__<KEY>` (settings). Migrations run
     when the application starts, not here.
@@ -52,6 +59,7 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
         ScheduleError: a job's schedule cannot be read.
     """
     modules = registry.MODULES
+    runtime = create_runtime(modules, environ)
     release = read_release(registry.APP, environ)
     routes = route_map(modules)
     app = FastAPI(
@@ -62,10 +70,11 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
         max_body_size=_MAX_BODY,
         lifespan=_lifespan(_load_jobs(modules) if environ.get("JOBS") == "1" else ()),
     )
-    app.state.runtime = create_runtime(modules, environ)
+    app.state.runtime = runtime
+    app.add_middleware(CommitBeforeAnswer)
     app.add_middleware(SecurityHeaders)
     app.include_router(create_router(modules, release, routes))
-    for module in modules:
+    for module in _overriders_first(modules):
         _mount(app, module)
     if routes.routes:
         shell = create_shell(routes, release)
@@ -80,17 +89,40 @@ def create_runtime(modules: Sequence[Module], environ: Mapping[str, str]) -> Run
     Raises:
         SettingsError: with every setting that is wrong or missing.
     """
+    settings = read_settings(modules, environ)
+    serve_settings(settings)  # before a module is imported, which may ask for them
     return Runtime(
         database=Path(environ.get("DATA_DIR") or _DEFAULT_DATA) / "app.sqlite3",
-        settings=read_settings(modules, environ),
+        settings=settings,
         hooks=_load_hooks(modules),
         migrations=read_migrations(modules),
+        steps=read_steps(modules),
         permissions=frozenset(p.name for module in modules for p in module.permissions),
         admin_token=environ.get("ADMIN_TOKEN", ""),
     )
 
 
+def _overriders_first(modules: Sequence[Module]) -> Sequence[Module]:
+    """Return the modules so that whoever overrides another comes before it: the first answers."""
+    ordered: dict[str, Module] = {}
+    seen: set[str] = set()
+
+    def place(module: Module) -> None:
+        if module.name in seen:
+            return
+        seen.add(module.name)
+        for other in modules:
+            if module.name in other.overrides:
+                place(other)
+        ordered[module.name] = module
+
+    for module in modules:
+        place(module)
+    return tuple(ordered.values())
+
+
 def _mount(app: FastAPI, module: Module) -> None:
+    add_endpoints(app, module)
     for router in module.routers:
         app.include_router(router.load(), prefix=router.prefix, tags=[module.name])
     for mounted in module.apps:
@@ -102,20 +134,29 @@ def _mount(app: FastAPI, module: Module) -> None:
 def _load_hooks(modules: Sequence[Module]) -> Mapping[str, tuple[Handler, ...]]:
     # A stable sort: hooks with one order run in dependency order of their modules.
     hooks = sorted(
-        (hook for module in modules for hook in module.hooks),
-        key=lambda hook: (hook.event, hook.order),
+        (
+            (hook, module.dialect)
+            for module in modules
+            for hook in module.hooks
+            if not is_step(module, hook)
+        ),
+        key=lambda item: (item[0].event, item[0].order),
     )
-    grouped = groupby(hooks, key=lambda hook: hook.event)
+    grouped = groupby(hooks, key=lambda item: item[0].event)
     return MappingProxyType(
-        {event: tuple(hook.load() for hook in handlers) for event, handlers in grouped}
+        {
+            event: tuple(hook_of(dialect, hook.load()) for hook, dialect in handlers)
+            for event, handlers in grouped
+        }
     )
 
 
 def _load_jobs(modules: Sequence[Module]) -> tuple[ScheduledTask, ...]:
     return tuple(
-        ScheduledTask(job.name, parse_schedule(job.schedule), job.load())
+        ScheduledTask(job.name, parse_schedule(job.schedule), job.load(), job.timeout, job.retries)
         for module in modules
         for job in module.jobs
+        if job.schedule
     )
 
 
@@ -125,7 +166,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime: Runtime = app.state.runtime
-        _prepare_database(runtime)
+        await run_in_threadpool(_prepare_database, runtime)
         loop = asyncio.create_task(run_forever(jobs, runtime)) if jobs else None
         yield
         if loop is not None:
@@ -139,7 +180,7 @@ def _lifespan(
 def _prepare_database(runtime: Runtime) -> None:
     runtime.database.parent.mkdir(parents=True, exist_ok=True)
     with runtime.work() as context:
-        migrate(context.connection, runtime.migrations, context.now)
+        prepare(context, runtime.migrations, runtime.steps)
 
 
 def _not_found(shell: Shell) -> Callable[[Request, Exception], Awaitable[Response]]:

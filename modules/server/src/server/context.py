@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from server.calls import complete
 from server.database import connect, transaction
+from server.session import AsyncSession
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from server.lifecycle import Step
     from server.migrations import Migration
     from server.settings import Settings
 
 Event = Mapping[str, object]
 """What a publisher tells its hooks."""
 
-V = TypeVar("V", str, int, float, bool)
+V = TypeVar("V", str, int, float, bool, list[Any], dict[str, Any])
+
+_NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkContext:
     """One unit of work: a request, a job or a hook.
 
-    `now` is the moment at which it began, in UTC.
+    `now` is the moment at which it began, in UTC; `db` works on `connection` for coroutines.
     """
 
     connection: sqlite3.Connection
     settings: Settings
     hooks: Mapping[str, tuple[Handler, ...]]
     now: datetime
+    db: AsyncSession
 
     def setting(self, module: str, key: str, kind: type[V]) -> V:
         """Return a setting of a module, which must be of the type `kind`.
@@ -42,7 +49,7 @@ class WorkContext:
             LookupError: the module does not declare it, or nothing sets it.
             TypeError: it is declared with another type.
         """
-        value = self.settings[module][key]
+        value: Any = self.settings[module][key]
         if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
             raise TypeError(f"{module}.{key} is {type(value).__name__}, not {kind.__name__}")
         return value
@@ -55,17 +62,20 @@ class WorkContext:
         """Run the hooks of `event`, in order, before this returns.
 
         Inside a transaction the hooks are part of it: what they write is committed with the event
-        or not at all, and an exception in one of them undoes both.
+        or not at all, and an exception in one of them undoes both. Hooks of Flux name an event
+        `shop.order.placed` as `on_shop_order_placed`; they run after those with the event's name.
         """
-        for handler in self.hooks.get(event, ()):
-            handler(self, payload)
+        for name in (event, f"on_{_NO_WORD.sub('_', event.lower())}"):
+            for handler in self.hooks.get(name, ()):
+                with self.db.settled():
+                    complete(handler(self, payload))
 
 
-Handler = Callable[[WorkContext, Event], None]
-"""A hook of a module."""
+Handler = Callable[[WorkContext, Event], object]
+"""A hook of a module; a coroutine has ended before `publish` returns."""
 
-Task = Callable[[WorkContext], None]
-"""A job of a module."""
+Task = Callable[[WorkContext], object]
+"""A job of a module; it may be a coroutine."""
 
 
 def utc_now() -> datetime:
@@ -81,12 +91,18 @@ class Runtime:
     settings: Settings
     hooks: Mapping[str, tuple[Handler, ...]]
     migrations: tuple[Migration, ...]
+    steps: tuple[Step, ...]
     permissions: frozenset[str]
     admin_token: str
     clock: Callable[[], datetime] = utc_now
 
     @contextmanager
     def work(self) -> Iterator[WorkContext]:
-        """Begin a unit of work with a connection of its own."""
+        """Begin a unit of work with a connection of its own; its session is committed at the end.
+
+        When an exception leaves, what the session wrote is undone.
+        """
         with connect(self.database) as connection:
-            yield WorkContext(connection, self.settings, self.hooks, self.clock())
+            session = AsyncSession(connection)
+            with session.settled():
+                yield WorkContext(connection, self.settings, self.hooks, self.clock(), session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from dataclasses import dataclass
 from importlib.resources import files
@@ -46,15 +47,18 @@ class Migration:
 
 
 def read_migrations(modules: Sequence[Module]) -> tuple[Migration, ...]:
-    """Return the `.up.sql` files of the modules, in the order in which they are applied."""
+    """Return the migrations of the modules, in the order in which they are applied.
+
+    One is known by its file name, without the suffix `.up.sql` or `.sql`.
+    """
     return tuple(
         Migration(
             module.name,
-            stem.rpartition("/")[2],
-            files(module.package).joinpath(f"{stem}.up.sql").read_text(encoding="utf-8"),
+            step.up.rpartition("/")[2].removesuffix(".sql").removesuffix(".up"),
+            files(module.package).joinpath(step.up).read_text(encoding="utf-8"),
         )
         for module in modules
-        for stem in module.migrations
+        for step in module.migrations
     )
 
 
@@ -70,10 +74,21 @@ def migrate(
         MigrationError: an applied migration has changed, or one is wrong SQL.
     """
     with transaction(connection):
-        connection.execute(_TABLE)
-        missing = pending(connection, migrations)
-        for migration in missing:
-            _apply(connection, migration, now)
+        return apply_missing(connection, migrations, now)
+
+
+def apply_missing(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], now: datetime
+) -> tuple[Migration, ...]:
+    """Do what `migrate` does, in a transaction of the caller's.
+
+    Raises:
+        MigrationError: an applied migration has changed, or one is wrong SQL.
+    """
+    connection.execute(_TABLE)
+    missing = pending(connection, migrations)
+    for migration in missing:
+        _apply(connection, migration, now)
     return missing
 
 
@@ -112,8 +127,8 @@ def _apply(connection: sqlite3.Connection, migration: Migration, now: datetime) 
 def _statements(sql: str) -> Iterator[str]:
     # `executescript` commits first, which would end the transaction that guards all migrations.
     statement = ""
-    for line in sql.splitlines(keepends=True):
-        statement += line
+    for piece in re.findall(r"[^;]*;|[^;]+", sql):
+        statement += piece
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""

@@ -1,7 +1,9 @@
-"""Who may do what: an administrator everything, anybody else only what ends in `.read`."""
+"""Who may do what: an administrator everything, anybody else only permissions to read."""
 
 import hmac
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,15 @@ if TYPE_CHECKING:
     from server.context import Runtime
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_READING = re.compile(r".*[.:]read")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whoever sent a request: `administrator` or `anonymous`, and what they may do."""
+
+    name: str
+    permissions: frozenset[str]
 
 
 def require(permission: str) -> Any:  # noqa: ANN401 - FastAPI's marker has no public type
@@ -19,12 +30,20 @@ def require(permission: str) -> Any:  # noqa: ANN401 - FastAPI's marker has no p
     Answers 401 to a wrong token, and to an anonymous request for more than reading (RFC 6750
     section 3).
     """
+    return Depends(check_of(permission))
 
-    def check(request: Request) -> None:
-        if permission not in permissions_of(request):
+
+def check_of(permission: str) -> Callable[[Request], User]:
+    """Return the function that `require` marks: it returns who sent the request, or answers 401."""
+
+    def check(request: Request) -> User:
+        granted = permissions_of(request)
+        if permission not in granted:
             raise HTTPException(HTTPStatus.UNAUTHORIZED, f"needs {permission}", headers=_CHALLENGE)
+        name = "administrator" if "authorization" in request.headers else "anonymous"
+        return User(name, granted)
 
-    return Depends(check)
+    return check
 
 
 def permissions_of(request: Request) -> frozenset[str]:
@@ -43,8 +62,8 @@ def permissions_of(request: Request) -> frozenset[str]:
 
 
 def anonymous(permissions: Iterable[str]) -> frozenset[str]:
-    """Return the permissions that need no token."""
-    return frozenset(name for name in permissions if name.endswith(".read"))
+    """Return the permissions that need no token: those whose last word is `read`."""
+    return frozenset(filter(_READING.fullmatch, permissions))
 
 
 def _is_administrator(header: str, admin_token: str) -> bool:

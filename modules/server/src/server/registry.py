@@ -13,8 +13,8 @@ from typing import Any
 Loader = Callable[[], Any]
 """Imports the module's object when called, and returns it."""
 
-Value = str | int | float | bool
-"""What a setting can hold."""
+Value = str | int | float | bool | None | tuple["Value", ...] | Mapping[str, "Value"]
+"""What a setting can hold; in the registry arrays are tuples."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,16 @@ class App:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A function that answers one method on one path; `permissions` are all needed."""
+
+    method: str
+    path: str
+    load: Loader
+    permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Page:
     """A front-end page; `path` may hold parameters such as `/articles/:id`."""
 
@@ -41,16 +51,25 @@ class Page:
     path: str
     entry: str
     title: str
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Link:
-    """An entry of the navigation, which leads to the page named `page`."""
+    """An entry of the navigation, which leads to the page named `page`, or to the one at `path`.
+
+    With neither it only groups those whose `parent`, a label or a path, it is.
+    """
 
     label: str
-    page: str
+    page: str = ""
     order: int = 100
     permission: str | None = None
+    path: str = ""
+    parent: str = ""
+    menu: str = "main"
+    icon: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,23 +82,36 @@ class Permission:
 
 @dataclass(frozen=True)
 class Setting:
-    """A declared setting; `type` is string, integer, number or boolean."""
+    """A declared setting; `type` is string, integer, number, boolean, array or object.
+
+    `environment` is the variable that overrides it, `pattern` is what a whole string must match.
+    """
 
     key: str
     type: str
-    default: Value | None = None
+    default: Value = None
     required: bool = False
     secret: bool = False
     description: str = ""
+    environment: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    options: tuple[Value, ...] = ()
+    pattern: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A function that runs whenever the five-field cron `schedule` matches, in UTC."""
+    """A function that runs whenever the five-field cron `schedule` matches, in UTC.
+
+    `timeout` is in seconds; `retries` says how often it runs again when it fails.
+    """
 
     name: str
     schedule: str
     load: Loader
+    timeout: float | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,16 +124,27 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Migration:
+    """Files in the module's package: SQL that makes one step of the schema, and that undoes it."""
+
+    up: str
+    down: str
+
+
+@dataclass(frozen=True)
 class Module:
-    """Everything that one module brings."""
+    """Everything that one module brings; modules in `overrides` answer after it."""
 
     name: str
     version: str
     package: str
     description: str = ""
+    dialect: str = "native"
     requires: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     routers: tuple[Router, ...] = ()
     apps: tuple[App, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     pages: tuple[Page, ...] = ()
     navigation: tuple[Link, ...] = ()
     permissions: tuple[Permission, ...] = ()
@@ -109,7 +152,8 @@ class Module:
     values: Mapping[str, Value] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     hooks: tuple[Hook, ...] = ()
-    migrations: tuple[str, ...] = ()
+    emits: tuple[str, ...] = ()
+    migrations: tuple[Migration, ...] = ()
     assets: str | None = None
     health: str | None = None
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from server.navigation import NavigationItem, navigation_tree
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,10 @@ _PARAMETER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page; `entry` is the URL of a native ES module that exports `render`."""
+    """A page; `entry` is the URL of a native ES module that exports `render`.
+
+    One with another suffix than `.js` is source text for a front end that has to be bundled.
+    """
 
     name: str
     path: str
@@ -24,18 +29,7 @@ class Route:
     title: str
     entry: str
     params: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NavigationItem:
-    """A link of the navigation; shown to whoever has `permission`."""
-
-    label: str
-    route: str
-    path: str
-    order: int
-    module: str
-    permission: str | None
+    permissions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ class RouteMap:
 
 
 def route_map(modules: Sequence[Module]) -> RouteMap:
-    """Return the merged route map: routes by path, navigation by order and label."""
+    """Return the merged route map: routes by path, and the tree of navigation."""
     routes = [
         Route(
             name=page.name,
@@ -57,27 +51,15 @@ def route_map(modules: Sequence[Module]) -> RouteMap:
             title=page.title,
             entry=f"/assets/{module.name}/{page.entry}",
             params=tuple(_PARAMETER.findall(page.path)),
+            permissions=page.permissions,
         )
         for module in modules
         for page in module.pages
     ]
-    paths = {route.name: route.path for route in routes}
-    navigation = [
-        NavigationItem(
-            label=link.label,
-            route=link.page,
-            path=paths[link.page],
-            order=link.order,
-            module=module.name,
-            permission=link.permission,
-        )
-        for module in modules
-        for link in module.navigation
-    ]
     return RouteMap(
         schema=1,
         routes=tuple(sorted(routes, key=lambda route: (route.path, route.name))),
-        navigation=tuple(sorted(navigation, key=lambda item: (item.order, item.label))),
+        navigation=navigation_tree(modules),
     )
 
 

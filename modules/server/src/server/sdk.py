@@ -5,6 +5,7 @@ Context.connection            SQLite, one connection per unit of work; use `?` p
 Context.transaction()         commits as a whole, or not at all
 Context.setting(m, key, int)  a typed setting
 Context.publish(event, data)  runs the hooks of every module
+Context.db                    the same connection for coroutines: `await context.db.execute(…)`
 Context.now                   the moment at which the work began, in UTC
 require(permission)           guards a route: `dependencies=[require("shop.order.place")]`
 """
@@ -14,6 +15,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from server.commit import end_with
 from server.context import Event, Runtime, WorkContext
 from server.permissions import require
 
@@ -23,6 +25,7 @@ __all__ = ["Context", "Event", "require"]
 def _context(request: Request) -> Iterator[WorkContext]:
     runtime: Runtime = request.app.state.runtime
     with runtime.work() as context:
+        end_with(request, context.db)
         yield context
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from server.registry import Module, Value
+    from server.registry import Module, Setting, Value
 
-    Settings = Mapping[str, Mapping[str, Value]]
+    Settings = Mapping[str, Mapping[str, Any]]
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -31,8 +35,8 @@ def variable_name(module: str, key: str) -> str:
 def read_settings(modules: Sequence[Module], environ: Mapping[str, str]) -> Settings:
     """Return the typed settings of every module.
 
-    A setting without a default that nothing sets is absent. Values are never part of an error,
-    since they may be secret.
+    A setting without a default that nothing sets is absent. Variables of arrays and objects hold
+    JSON. Values are never part of an error, since they may be secret.
 
     Raises:
         SettingsError: with every wrong or missing variable.
@@ -47,27 +51,87 @@ def read_settings(modules: Sequence[Module], environ: Mapping[str, str]) -> Sett
     return MappingProxyType(settings)
 
 
+def serve_settings(settings: Settings) -> None:
+    """Let `module_config` answer with these, which are those of the product of this process."""
+    _served.clear()
+    _served.update(settings)
+
+
+def module_config(module: str) -> Mapping[str, Any]:
+    """Return the settings of a module, for code that has no unit of work to ask.
+
+    Raises:
+        LookupError: no module of the product has this name.
+    """
+    return _served[module]
+
+
+# The modules of BMC Hub ask for their settings wherever they are, also while they are imported.
+_served: dict[str, Mapping[str, Any]] = {}
+
+
 def _values(
     module: Module, environ: Mapping[str, str], problems: list[str]
-) -> Iterator[tuple[str, Value]]:
+) -> Iterator[tuple[str, Any]]:
     for setting in module.settings:
-        variable = variable_name(module.name, setting.key)
-        value = module.values.get(setting.key, setting.default)
+        variable = setting.environment or variable_name(module.name, setting.key)
+        value = _plain(module.values.get(setting.key, setting.default))
         if variable in environ:
             try:
                 value = _PARSERS[setting.type](environ[variable])
-            except (KeyError, ValueError):
+            except (KeyError, ValueError, RecursionError):
                 problems.append(f"{variable} must be of type {setting.type}")
                 continue
+            if wrong := _misfit(setting, value):
+                problems.append(f"{variable} {wrong}")
         if value is not None:
             yield setting.key, value
         elif setting.required:
             problems.append(f"{variable} is required ({setting.type}): {setting.description}")
 
 
-_PARSERS: Mapping[str, Callable[[str], Value]] = {
+def _plain(value: Value) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value of the registry as JSON has it, which is how one from the environment is."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _misfit(setting: Setting, value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return why a value is not one of the setting, without the value."""
+    if setting.options and value not in [_plain(option) for option in setting.options]:
+        return f"must be one of {', '.join(map(str, setting.options))}"
+    if setting.pattern and isinstance(value, str) and not re.fullmatch(setting.pattern, value):
+        return f"must match {setting.pattern}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if setting.minimum is not None and value < setting.minimum:
+            return f"must be at least {setting.minimum}"
+        if setting.maximum is not None and value > setting.maximum:
+            return f"must be at most {setting.maximum}"
+    return None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("neither endless nor undefined")
+    return number
+
+
+def _json(text: str, kind: type) -> Any:  # noqa: ANN401 - any JSON value
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ValueError(f"not {kind.__name__}")  # noqa: TRY004 - as for text that is no JSON
+    return value
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
     "string": str,
     "integer": int,
-    "number": float,
+    "number": _number,
     "boolean": lambda text: _FLAGS[text.lower()],
+    "array": lambda text: _json(text, list),
+    "object": lambda text: _json(text, dict),
 }

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from fastapi.responses import HTMLResponse
 
-from server.permissions import anonymous
+from server.menu import menu
 from server.routes import path_template
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from server.release import Release
-    from server.routes import NavigationItem, RouteMap
+    from server.routes import RouteMap
 
 Shell = Callable[[str, int], HTMLResponse]
 """Takes a title and a status, returns the document."""
@@ -34,7 +34,7 @@ def create_shell(routes: RouteMap, release: Release) -> Shell:
     template = Template(files("server").joinpath("shell.html").read_text(encoding="utf-8"))
     parts = {
         "app": name,
-        "navigation": "".join(map(_link, routes.navigation)),
+        "navigation": menu(routes.navigation),
         "release": escape(release.release_id or "development"),
         "manifest": escape((release.manifest_hash or "not released")[:_HASH_LENGTH]),
     }
@@ -62,11 +62,3 @@ def _endpoint(shell: Shell, title: str) -> Callable[[Request], HTMLResponse]:
         return shell(title, 200)
 
     return page
-
-
-def _link(item: NavigationItem) -> str:
-    permission = item.permission
-    guard = f' data-permission="{escape(permission)}"' if permission else ""
-    hidden = " hidden" if permission and not anonymous([permission]) else ""
-    link = f'<a href="{escape(item.path)}">{escape(item.label)}</a>'
-    return f"<li{guard}{hidden}>{link}</li>"

@@ -5,13 +5,20 @@ import { element, heading } from "./dom.js";
 export async function render(view, _params, api) {
   const [{ navigation }, modules] = await Promise.all([api.get("/api/_routes"), api.get("/api/_modules")]);
   const byName = new Map(modules.map((module) => [module.name, module]));
-  const links = navigation.filter((item) => api.can(item.permission));
+  const links = reachable(navigation, api);
   view.append(
     heading(document.body.dataset.app, "Everything in this release, at a glance."),
     element("ul", { className: "grid" }, ...links.map((item) => card(item, byName.get(item.module)))),
     element("h2", {}, "Modules"),
     table(modules),
   );
+}
+
+/** Returns the links of the tree that lead somewhere this reader may go, each path once. */
+function reachable(items, api) {
+  const seen = items.filter((item) => !item.hidden && api.can(item.permission));
+  const links = seen.flatMap((item) => [...(item.path ? [item] : []), ...reachable(item.children, api)]);
+  return links.filter((link, index) => links.findIndex((other) => other.path === link.path) === index);
 }
 
 function card(item, module) {

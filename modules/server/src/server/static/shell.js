@@ -37,12 +37,8 @@ async function show() {
   main.setAttribute("aria-busy", "true");
   const view = element("div", { className: "view" });
   try {
-    if (found) {
-      const page = await import(found.route.entry);
-      await page.render(view, found.params, api);
-    } else {
-      view.append(notFound());
-    }
+    if (found) await draw(view, found);
+    else view.append(notFound());
   } catch (failure) {
     view.replaceChildren(failed(failure));
   }
@@ -51,6 +47,18 @@ async function show() {
   main.replaceChildren(view);
   main.removeAttribute("aria-busy");
   markCurrent();
+}
+
+async function draw(view, { route, params }) {
+  const missing = route.permissions.filter((permission) => !api.can(permission));
+  if (missing.length > 0) {
+    view.append(heading(route.title), empty(`To see this page, sign in as somebody with ${missing.join(", ")}.`));
+  } else if (/\.m?js$/.test(route.entry)) {
+    const page = await import(route.entry);
+    await page.render(view, params, api);
+  } else {
+    view.append(heading(route.title), empty("This page needs the bundled front end, which this release does not have."));
+  }
 }
 
 function notFound() {
@@ -64,10 +72,12 @@ function failed(failure) {
 }
 
 function markCurrent() {
-  for (const link of navigation.querySelectorAll("a")) {
-    const path = link.getAttribute("href");
-    const inside = location.pathname === path || location.pathname.startsWith(`${path}/`);
-    if (inside) link.setAttribute("aria-current", "page");
+  const links = [...navigation.querySelectorAll("a")];
+  const isInside = (path) => location.pathname === path || location.pathname.startsWith(`${path}/`);
+  const paths = links.map((link) => link.getAttribute("href")).filter(isInside);
+  const nearest = paths.reduce((best, path) => (path.length > best.length ? path : best), "");
+  for (const link of links) {
+    if (nearest && link.getAttribute("href") === nearest) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
@@ -76,6 +86,19 @@ function showSession() {
   sessionButton.textContent = api.signedIn() ? "Sign out" : "Sign in";
   for (const item of navigation.querySelectorAll("[data-permission]")) {
     item.hidden = !api.can(item.dataset.permission);
+  }
+  // From the innermost group outwards: one in which nothing can be seen is not shown either.
+  for (const group of [...navigation.querySelectorAll("details")].reverse()) {
+    const item = group.parentElement;
+    const isAllowed = api.can(item.dataset.permission);
+    item.hidden = !isAllowed || !group.querySelector(":scope > ul > li:not([hidden])");
+  }
+}
+
+/** Closes the groups of the navigation that do not hold `inside`. */
+function closeGroups(inside = null) {
+  for (const group of navigation.querySelectorAll("details[open]")) {
+    if (!group.contains(inside)) group.open = false;
   }
 }
 
@@ -114,12 +137,17 @@ dialog.querySelector("[value=cancel]").addEventListener("click", () => dialog.cl
 
 /** Links inside the application change the page without loading the document again. */
 document.addEventListener("click", (event) => {
+  closeGroups(event.target.closest("summary"));
   const link = event.target.closest("a[href]");
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!link || !plain || link.target || link.origin !== location.origin || link.hash) return;
   if (!findRoute(link.pathname)) return;
   event.preventDefault();
   navigate(link.pathname + link.search);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeGroups();
 });
 
 addEventListener("popstate", show);

@@ -1,0 +1,8 @@
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/customers")
+
+
+@router.get("/")
+def customers():
+    return []

@@ -1,0 +1,1 @@
+CREATE TABLE databases_hosts (id INTEGER);

@@ -1,0 +1,1 @@
+CREATE TABLE ocr_scans (id INTEGER);

@@ -1,0 +1,159 @@
+"""What routers answer is read from literals; what only running the code could tell is left out."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.workspace import write
+from xtask.diagnostics import Place, Problems, Source
+from xtask.manifest.code import read_code
+from xtask.manifest.folder import Folder
+from xtask.manifest.operations import read_operations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = Place(Source("x.py"))
+ROUTER = 'r = APIRouter(prefix="/p")\n'
+DEFINE = "\ndef f(): pass\n"
+
+
+def answers(text: str) -> list[str]:
+    found = read_operations(ast.parse(text), lambda _node: HERE)
+    return [f"{item.router}: {item.method} {item.path}" for item in found]
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options"])
+def test_each_method_is_answered_below_the_prefix(method: str) -> None:
+    text = f'{ROUTER}@r.{method}("/x"){DEFINE}'
+    assert [f"r: {method.upper()} /p/x"] == answers(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('@r.api_route("/x", methods=["get", "PUT"])', ["r: GET /p/x", "r: PUT /p/x"]),
+        ('@r.api_route("/x", methods=("POST",))', ["r: POST /p/x"]),
+        ('@r.api_route("/x")', ["r: GET /p/x"]),
+        ('@r.api_route("/x", methods=METHODS)', []),
+        ('@r.get(path="/x")', ["r: GET /p/x"]),
+        ('@r.get("")', ["r: GET /p"]),
+        ('@r.get("/{a}/{b:path}/{c:int}")', ["r: GET /p/{a}/{b}/{c}"]),
+        ('@r.get("/a")\n@r.post("/b")', ["r: GET /p/a", "r: POST /p/b"]),
+        ('@api.router.get("/x")', ["api.router: GET /x"]),
+        ('@imported.get("/x")', ["imported: GET /x"]),
+        ('@r.get("x")', []),
+        ('@r.get("/" + "x")', []),
+        ('@r.get(f"/{x}")', []),
+        ("@r.get(PATH)", []),
+        ("@r.get()", []),
+        ("@r.get", []),
+        ('@get("/x")', []),
+        ('@make()["x"].get("/x")', []),
+        ('@r.websocket("/x")', []),
+    ],
+)
+def test_only_literal_paths_and_methods_count(text: str, expected: list[str]) -> None:
+    assert expected == answers(f"{ROUTER}{text}{DEFINE}")
+
+
+@pytest.mark.parametrize(
+    ("made", "prefix"),
+    [
+        ("r = APIRouter()", ""),
+        ("r = fastapi.APIRouter(prefix='/a', tags=['x'])", "/a"),
+        ("r: APIRouter = APIRouter(prefix='/a')", "/a"),
+        ("r = other = APIRouter(prefix='/a')", "/a"),
+        ("r = ModuleRouter('databases')", ""),
+        ("r = FastAPI()", ""),
+        ("if x:\n  r = APIRouter(prefix='/a')", "/a"),
+        ("r = APIRouter(prefix=PREFIX)", None),
+        ("r = APIRouter(prefix=f'/{x}')", None),
+    ],
+)
+def test_a_prefix_is_literal_or_the_router_says_nothing(made: str, prefix: str | None) -> None:
+    found = answers(f'{made}\n@r.get("/x"){DEFINE}')
+    assert ([] if prefix is None else [f"r: GET {prefix}/x"]) == found
+
+
+def test_calls_in_place_of_decorators_count_for_known_routers_only() -> None:
+    text = f'{ROUTER}r.get("/a")(f)\nr.add_api_route("/b", f, methods=["PUT"])\ncache.get("/c")\n'
+    assert answers(text) == ["r: GET /p/a", "r: PUT /p/b"]
+
+
+def test_methods_of_a_class_count_and_the_insides_of_functions_do_not() -> None:
+    text = f'{ROUTER}class A:\n @r.get("/a")\n def f(self): 0\ndef g():\n @r.get("/b")\n def h(): 0'
+    assert answers(text) == ["r: GET /p/a"]
+
+
+def test_included_routers_add_up_and_keep_their_own_operations() -> None:
+    text = (
+        'a = APIRouter(prefix="/a")\nb = APIRouter(prefix="/b")\nc = APIRouter()\n'
+        f'@a.get("/1"){DEFINE}@b.get("/2"){DEFINE}@c.get("/3"){DEFINE}'
+        'a.include_router(b, prefix="/under")\nb.include_router(router=c)\n'
+    )
+    assert answers(text) == [
+        *("a: GET /a/1", "a: GET /a/under/b/2", "a: GET /a/under/b/3"),
+        *("b: GET /b/2", "b: GET /b/3", "c: GET /3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "include",
+    [
+        "a.include_router(b, prefix=PREFIX)",
+        "a.include_router(make())",
+        "a.include_router()",
+        "a.include_router(elsewhere)",
+    ],
+)
+def test_what_is_included_in_an_unknown_way_adds_nothing(include: str) -> None:
+    text = f'a = APIRouter()\nb = APIRouter()\n@b.get("/2"){DEFINE}{include}\n'
+    assert answers(text) == ["b: GET /2"]
+
+
+def test_routers_that_include_each_other_end() -> None:
+    text = f'a = APIRouter()\nb = APIRouter(prefix="/b")\n@a.get("/x"){DEFINE}'
+    text += "a.include_router(b)\nb.include_router(a)\na.include_router(a)\n"
+    assert answers(text) == ["a: GET /x", "b: GET /b/x"]
+
+
+def chain(length: int, *, times: int = 1, prefix: str = "/x") -> str:
+    made = "".join(f"r{i} = APIRouter()\n" for i in range(length + 1))
+    link = 'r{0}.include_router(r{1}, prefix="{2}")\n'
+    return (
+        made + "".join(link.format(i, i + 1, prefix) * times for i in range(length))
+        + f'@r{length}.get("/end"){DEFINE}'
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chain(25),
+        chain(18, times=2),
+        chain(1, prefix="/x" * 1_000),
+        "r = APIRouter()\n" + "r.get('/x')\n" * 10_001,
+    ],
+    ids=["deep", "wide", "long", "many"],
+)
+def test_refuses_what_multiplies(tmp_path: Path, text: str) -> None:
+    problems = Problems()
+    assert read_code(Folder(write(tmp_path, {"x.py": text}), "x"), "x.py", problems) is None
+    assert [(problem.code, problem.message) for problem in problems.found] == [
+        ("XT0218", "`x/x.py` has more operations than anybody writes")
+    ]
+
+
+def test_a_chain_of_honest_length_is_followed() -> None:
+    assert f"r0: GET {'/x' * 19}/end" in answers(chain(19))
+
+
+def test_the_place_of_an_operation_is_its_path(tmp_path: Path) -> None:
+    text = 'r = APIRouter()\n\n@r.get(\n    "/é",\n    tags=["x"],\n)\nasync def f(): pass\n'
+    code = read_code(Folder(write(tmp_path, {"x.py": text}), "x"), "x.py", Problems())
+    assert code
+    assert [tuple(item.place.span()) for item in code.operations] == [(4, 5, 4)]

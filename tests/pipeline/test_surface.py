@@ -1,0 +1,60 @@
+"""What a build keeps of the code of its modules: enough to see later what was promised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support import flux, workspace
+from xtask.digest import sha256
+from xtask.pipeline.surface import surfaces
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_code_and_files_of_a_module_are_described(tmp_path: Path) -> None:
+    module, _ = flux.read(tmp_path, flux.FILES)
+    up, down = "migrations/001_initial.sql", "migrations/001_initial.down.sql"
+    assert surfaces([module]) == {
+        "databases": {
+            "operations": [
+                {"method": "POST", "path": "/api/modules/databases/"},
+                {"method": "GET", "path": "/api/modules/databases/{database_id}"},
+            ],
+            "requires": ["backups", "networks"],
+            "app_range": ">=1.2.0",
+            "migrations": [
+                {"up": up, "content": [sha256(flux.FILES[path].encode()) for path in (up, down)]}
+            ],
+            "hooks": [
+                {
+                    "event": "after_module_enable",
+                    "target": "modules.databases.hooks:on_enable",
+                    "signature": "async (data, context)",
+                },
+                {
+                    "event": "on_user_removed",
+                    "target": "modules.databases.services.users:forget",
+                    "signature": "async (data, context)",
+                },
+            ],
+        }
+    }
+
+
+def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
+    files = workspace.module("cart", '[migrations]\ndirectory = "steps"\n')
+    steps = {f"cart/src/cart/steps/1.{half}.sql": f"-- {half}\n" for half in ("up", "down")}
+    workspace.write(tmp_path, workspace.composition("cart") | files | steps)
+    (module,) = workspace.selection(tmp_path).modules
+    assert surfaces([module])["cart"]["migrations"] == [
+        {"up": "steps/1.up.sql", "content": [sha256(b"-- up\n"), sha256(b"-- down\n")]}
+    ]
+
+
+def test_a_module_without_a_folder_has_nothing_to_describe(tmp_path: Path) -> None:
+    workspace.write(tmp_path, workspace.composition("cart") | workspace.module("cart"))
+    (module,) = workspace.selection(tmp_path).modules
+    from dataclasses import replace
+
+    assert surfaces([replace(module, root=None)]) == {}

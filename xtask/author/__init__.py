@@ -1,0 +1,1 @@
+"""Writing what authors would write by hand: new modules, lines of `modules.toml`, versions."""
