@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,8 +17,28 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from server.registry import Module
 
-for _source in sorted(Path(__file__).parent.glob("*/src"), reverse=True):
+_MODULES = Path(__file__).parent
+
+
+def _import_as(package: str, folder: Path) -> None:
+    """Import a folder that is a package under another name than its path gives it."""
+    spec = spec_from_file_location(
+        package, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec
+    assert spec.loader
+    sys.modules[package] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[package])
+
+
+for _source in sorted(_MODULES.glob("*/src"), reverse=True):
     sys.path.insert(0, str(_source))
+# For the generated registry, and for folders that are packages themselves: `modules.crm`.
+sys.path.append(str(_MODULES.parent))
+for _name in ("app", "app.modules"):
+    sys.modules[_name] = ModuleType(_name)
+_import_as("app.modules.invoices", _MODULES / "invoices")
+_import_as("modules.vmware_vcenter", _MODULES / "vmware-vcenter")
 
 TOKEN = "a-token-for-tests"  # noqa: S105 - grants nothing anywhere else
 
@@ -25,6 +47,25 @@ class Serve(Protocol):
     """Starts an application made of modules and returns a client of it."""
 
     def __call__(self, *modules: Module, **environ: str) -> TestClient: ...
+
+
+class Composed(Protocol):
+    """Returns modules of the product as their manifests describe them, in the product's order."""
+
+    def __call__(self, *names: str) -> tuple[Module, ...]: ...
+
+
+@pytest.fixture(scope="session")
+def composed() -> Composed:
+    """Return modules as they are in the generated registry."""
+    from generated.registry import MODULES  # noqa: PLC0415 - after the path is set
+
+    def find(*names: str) -> tuple[Module, ...]:
+        found = tuple(module for module in MODULES if module.name in names)
+        assert {module.name for module in found} == set(names)
+        return found
+
+    return find
 
 
 @pytest.fixture

@@ -5,12 +5,22 @@ from __future__ import annotations
 import tomllib
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi.testclient import TestClient
+
+    Serve = Callable[..., TestClient]
+
 ROOT = Path(__file__).parent
 NAMES = sorted(path.parent.name for path in ROOT.glob("*/module.toml"))
+MIGRATIONS = sorted(
+    {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("**/migrations/*.sql")}
+)
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - a TOML document
@@ -49,17 +59,32 @@ def test_every_page_has_its_entry_file(name: str) -> None:
         assert "export async function render(" in (folder / route["entry"]).read_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_migration_can_be_undone(name: str) -> None:
+@pytest.mark.parametrize("folder", MIGRATIONS)
+def test_every_migration_can_be_undone(folder: str) -> None:
     from server.database import connect  # noqa: PLC0415 - after the path is set
 
-    folder = ROOT / name / "src" / name / "migrations"
-    ups = sorted(folder.glob("*.up.sql"))
+    ups = sorted(path for path in (ROOT / folder).iterdir() if not path.match("*.down.sql"))
     with connect(Path(":memory:")) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         for up in ups:
             connection.executescript(up.read_text())
         for up in reversed(ups):
-            down = up.with_name(up.name.replace(".up.", ".down."))
-            connection.executescript(down.read_text())
-        assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == []
+            down = f"{up.stem.removesuffix('.up')}.down.sql"
+            connection.executescript(up.with_name(down).read_text())
+        left = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite@_%' ESCAPE '@'"
+        )
+        assert left.fetchall() == []
+
+
+def test_the_product_starts_and_serves_the_file_of_every_page(serve: Serve) -> None:
+    from generated.registry import MODULES  # noqa: PLC0415 - after the path is set
+
+    client = serve(*MODULES)
+    assert client.get("/readyz").json() == {"ready": True, "problems": []}
+    routes = client.get("/api/_routes").json()["routes"]
+    owners = {route["module"] for route in routes}
+    assert owners == {module.name for module in MODULES if module.pages}
+    for route in routes:
+        assert client.get(route["path"]).status_code == 200
+        assert client.get(route["entry"]).status_code == 200

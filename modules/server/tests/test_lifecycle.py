@@ -58,7 +58,7 @@ def _post_load() -> None:
 
 @pytest.fixture
 def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
-    package = tmp_path / "site" / "modules" / "crm"
+    package = tmp_path / "site" / "modules" / "leads"
     (package / "migrations").mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "migrations/001_leads.sql").write_text("CREATE TABLE leads (id INTEGER);")
@@ -66,7 +66,7 @@ def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
     return Module(
         name="crm",
         version="1.0.0",
-        package="modules.crm",
+        package="modules.leads",
         dialect="fastvue",
         migrations=(Migration("migrations/001_leads.sql", "migrations/001_leads.down.sql"),),
         hooks=(

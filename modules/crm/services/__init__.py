@@ -1,0 +1,1 @@
+"""What leads go through."""

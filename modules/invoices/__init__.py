@@ -1,0 +1,1 @@
+"""An invoice for each order, numbered without gaps: a module of BMC Hub."""

@@ -1,0 +1,1 @@
+"""Virtual machines that are ordered here and run in vCenter: a capability module."""

@@ -1,0 +1,1 @@
+"""What the module answers: one file for each operation."""

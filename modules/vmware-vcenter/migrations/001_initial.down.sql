@@ -1,0 +1,2 @@
+DROP TABLE vmware_vcenter_synchronisations;
+DROP TABLE vmware_vcenter_machines;
