@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.web import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +71,42 @@ def test_a_published_wheel_that_carries_its_manifest_is_a_module(
         ("host", "path", "1.0.0"), ("cart", "index", "1.0.0"),
     ]  # fmt: skip
     assert shop.built()["cached"] is True
+
+
+def test_an_archive_and_a_module_of_a_registry_are_built_and_nobody_is_asked_again(
+    shop: Workspace,
+) -> None:
+    for name in ("host", "cart"):
+        module = shop.root / "modules" / name
+        shutil.make_archive(str(module), "zip", module.parent, name)
+        shutil.rmtree(module)
+    host, cart = (shop.root / "modules" / f"{name}.zip" for name in ("host", "cart"))
+    sha256 = hashlib.sha256(host.read_bytes()).hexdigest()
+    archive = f'source = "archive", path = "modules/host.zip", sha256 = "{sha256}"'
+    shop.edit("modules.toml", 'path = "modules/host"', archive)
+    shop.edit("modules.toml", 'path = "modules/cart"', 'source = "registry", registry = "r"')
+    modules = [{"name": "cart", "version": "1.0.0", "path": "modules/cart"}]
+    listing = json.dumps({"name": "R", "version": "1.0.0", "modules": modules}).encode()
+    with serving({"/registry.json": listing, "/modules/cart.zip": cart.read_bytes()}) as web:
+        index = f'[registries.r]\nindex = "{web.address}/registry.json"\n\n[settings.'
+        shop.edit("modules.toml", "[settings.", index)
+        said = shop.xtask("build", "--locked")
+        assert (said.code, web.asked) == (4, [])
+        first = shop.built()
+        assert web.asked == ["/registry.json", "/modules/cart.zip"]
+    cart.unlink()
+    assert [module["id"] for module in first["modules"]] == ["host", "cart"]
+    shutil.rmtree(shop.root / "releases" / "oci")
+    again = shop.xtask("build", "--json", "--locked", UV_OFFLINE="1")
+    assert (again.code, again.document["cached"]) == (0, False)
+    assert again.document["image_digest"] == first["image_digest"]
+    time.sleep(0.1)
+    shop.built("--locked")
+    assert "no file has changed" in shop.xtask("build", "--locked").err
+    host.write_bytes(host.read_bytes() + b"more")
+    said = shop.xtask("build", "--locked")
+    assert said.code == 5
+    assert "modules/host.zip has another sha256" in said.err
 
 
 def test_a_git_hook_that_calls_us_keeps_its_repository(shop: Workspace, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def header(title: str, *, seed: int, runs: int) -> str:
         f"# {title}",
         "",
         f"- seed {seed}, {runs} runs each; times are ms, median (min-max); cpu is user + system",
-        f"- commit {_commit()}, {today}",
+        f"- commit {commit()}, {today}",
         f"- {_processor()}, {os.cpu_count()} cores, {_memory()} GB",
         f"- {platform.system()} {platform.release()}, Python {platform.python_version()}",
         f"- load average at the start: {os.getloadavg()[0]:.2f}",
@@ -51,7 +51,8 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join([first, *rest])} |"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the commit that is checked out, and whether the code differs from it."""
     found = _git("rev-parse", "--short=12", "HEAD") or "none"
     return f"{found} and changes" if _git("status", "--porcelain", "xtask") else found
 

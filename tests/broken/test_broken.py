@@ -1,8 +1,9 @@
 """Every way to break a workspace, and exactly what the user is told.
 
 A folder per case, named by its fault: a tiny workspace, and `expected.txt`, what the command prints
-on standard error. After a change of words, `XTASK_UPDATE=1 python -m pytest tests/broken` writes
-them anew; read the difference aloud before it is committed.
+on standard error. Cases in `tests/warned` are valid, and show warnings. After a change of words,
+`XTASK_UPDATE=1 python -m pytest tests/broken` writes them anew; read the difference aloud before it
+is committed.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from xtask.diagnostics import codes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected.txt").exists())
+CASES = sorted(
+    f"{room.name}/{path.parent.name}"
+    for room in (HERE, HERE.parent / "warned")
+    for path in room.glob("*/expected.txt")
+)
 # What only a build can find, and what is not committed because of its size.
 TESTED_ELSEWHERE = {
     "XT0401": HERE.parent / "package/test_check.py",
     "XT0215": HERE.parent / "acceptance/test_build.py",
     "XT0102": Path(__file__),
+    "XT0315": HERE.parent / "acceptance/test_authoring.py",
 }
 _CODE = re.compile(r"\bXT[0-9]{4}\b")
 
@@ -40,12 +46,13 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def said(capsys: pytest.CaptureFixture[str], folder: Path) -> str:
-    """Return what validating a broken workspace prints, after the laws that hold for all."""
+    """Return what validating a workspace prints, after the laws that hold for all."""
     before = snapshot(folder)
     code = main(["validate-manifest", "--workspace", str(folder)])
     printed = capsys.readouterr()
-    assert code == 3, printed.err
-    assert printed.out == ""
+    is_valid = folder.parent.name == "warned"
+    assert code == (0 if is_valid else 3), printed.err
+    assert bool(printed.out) == is_valid
     assert "Traceback" not in printed.err
     assert snapshot(folder) == before
     return printed.err
@@ -58,8 +65,8 @@ def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_says_exactly_what_is_expected(capsys: pytest.CaptureFixture[str], case: str) -> None:
-    expected = HERE / case / "expected.txt"
-    text = said(capsys, HERE / case)
+    expected = HERE.parent / case / "expected.txt"
+    text = said(capsys, HERE.parent / case)
     if os.environ.get("XTASK_UPDATE") and text != expected.read_text():
         expected.write_text(text)
     assert expected.read_text() == text
@@ -67,32 +74,41 @@ def test_says_exactly_what_is_expected(capsys: pytest.CaptureFixture[str], case:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_problem_has_a_code_a_place_and_a_way_out(case: str) -> None:
-    *problems, count = (HERE / case / "expected.txt").read_text().split("\n\n")
-    assert count == f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found\n"
+    problems = [text.rstrip("\n") for text in case_text(case).split("\n\n")]
+    summary = problems.pop()
+    kinds = [problem.split("[")[0] for problem in problems]
+    assert summary == counted(kinds.count("error"), kinds.count("warning"))
     for problem in problems:
         head, *rest = problem.split("\n")
         code = _CODE.findall(head)[0]
-        assert head.startswith(f"error[{code}]: ")
+        assert re.match(rf"(error|warning)\[{code}\]: ", head)
         assert [line for line in rest if re.match(r" +--> [^ ]+:\d+:\d+$", line)]
         assert [line for line in rest if re.match(r" += help: .", line)]
         assert rest[-1].lstrip() == f"= more: xtask explain {code}"
 
 
+def counted(errors: int, warnings: int) -> str:
+    """Return the last line: a run that only warns goes on, and says nothing there."""
+    words = [f"{errors} problem{'s' if errors > 1 else ''}"]
+    words += [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
+    return f"{' and '.join(words)} found" if errors else ""
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_is_wider_than_a_terminal(case: str) -> None:
-    for line in (HERE / case / "expected.txt").read_text().splitlines():
+    for line in case_text(case).splitlines():
         assert len(line) <= 80 or re.match(r" +(-->|:::) ", line), line
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_obeyed_by_a_terminal_is_printed(case: str) -> None:
-    text = (HERE / case / "expected.txt").read_text()
+    text = case_text(case)
     assert "".join(char for char in text if char == "\n" or char.isprintable()) == text
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_problems_are_sorted_by_file_and_line(case: str) -> None:
-    text = (HERE / case / "expected.txt").read_text()
+    text = case_text(case)
     places = [
         (path, int(line), int(column))
         for path, line, column in re.findall(r"^ +--> (.+):(\d+):(\d+)$", text, re.MULTILINE)
@@ -108,7 +124,7 @@ def test_every_code_has_a_case() -> None:
 
 
 def case_text(case: str) -> str:
-    return (HERE / case / "expected.txt").read_text()
+    return (HERE.parent / case / "expected.txt").read_text()
 
 
 def test_catalogue_and_code_know_the_same_codes() -> None:
@@ -151,7 +167,7 @@ def test_github_gets_one_annotation_for_each_problem(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     text = said(capsys, HERE / "many_at_once")
     notes = [line for line in text.splitlines() if line.startswith("::error ")]
-    assert len(notes) == case_text("many_at_once").count("error[")
+    assert len(notes) == case_text("broken/many_at_once").count("error[")
     assert notes[0].startswith("::error file=content/module.toml,line=4,col=1,title=XT0201::")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -10,13 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
 
+from tests.generate.test_registry import ALLOWED, TEXTS
 from tests.support import workspace
+from tests.support.budgets import budget
 from xtask.diagnostics import Place, Source
 from xtask.generate.check import drift
 from xtask.generate.tree import generate
 from xtask.manifest.module import (
-    DatabaseTable,
     Endpoint,
     EntryPoint,
     Event,
@@ -77,7 +80,6 @@ def gift_cards() -> dict[str, Any]:
         "jobs": (Job("gift-cards.tidy", HANDLER, "", HERE, timeout=2.5, retries=3),),
         "emits": (Event("card.used", HERE), Event("card.made", HERE)),
         "migrations": (Migration("migrations/001_a.sql", "migrations/001_a.down.sql"),),
-        "tables": tuple(DatabaseTable(name, HERE) for name in ("cards", "a", "a")),
         "table_prefix": Stated("cards_", HERE),
         "overrides": ("other",),
         "assets": "frontend",
@@ -176,7 +178,6 @@ def test_job_event_migration_and_the_rest_arrive(registered: Any) -> None:
 
 def test_database_and_front_end_are_in_the_composition(selection: Selection) -> None:
     (module,) = facts(selection)["modules"]
-    assert module["tables"] == ["a", "cards"]
     assert module["table_prefix"] == "cards_"
     assert module["front_end_dependencies"] == {"vue": "^3.4"}
 
@@ -268,6 +269,50 @@ def test_every_kind_of_entry_is_in_the_route_map(selection: Selection) -> None:
     for entry in ("pages/A.vue", "B.tsx", "C.jsx", "d.ts", "e.js"):
         assert f'load: () => import("@modules/gift-cards/{entry}"),\n' in source
     assert 'permissions: ["cards:read", "cards:use"],\n' in source
+
+
+def hostile(text: str) -> dict[str, Any]:
+    """Return parts that have one foreign text wherever a dialect takes any text."""
+    said = SETTING._replace(key="note", description=text, pattern=text, options=(text,))
+    return {
+        "navigation": (
+            Navigation(text, "", 1, None, HERE, menu=text, icon=text, path="/a"),
+            Navigation("below", "", 2, text, HERE, parent=text, path=text),
+        ),
+        "routes": (Route("gift-cards.a", "/a", "A.vue", text, HERE, (text,)),),
+        "permissions": (Permission(text, text, HERE),),
+        "settings": (
+            said._replace(type="array", default=[text, [text]]),
+            said._replace(key="other", type="object", default={text: {"x": text}}),
+        ),
+        "emits": (Event(text, HERE),),
+        "table_prefix": Stated(text, HERE),
+        "front_end_dependencies": (FrontEndDependency(text, "^1.0.0", HERE),),
+        "migrations": (Migration(text, text),),
+        "assets": text,
+    }
+
+
+@budget(80)
+@given(TEXTS)
+def test_foreign_text_of_a_dialect_is_only_data(selection: Selection, text: str) -> None:
+    (module,) = selection.modules
+    changed = replace(selection, modules=(replace(module, **gift_cards() | hostile(text)),))
+    found = files(changed)
+    for name, source in found.items():
+        assert [char for char in source if not char.isprintable() and char != "\n"] == [], name
+    nodes = ast.walk(ast.parse(found["registry.py"]))
+    assert [ast.dump(node) for node in nodes if not isinstance(node, ALLOWED)] == []
+    routes = json.loads(found["routes.json"])
+    assert text in {node["icon"] for node in routes["navigation"]}
+    assert routes["routes"][0]["permissions"] == [text]
+    (known,) = json.loads(found["composition.json"])["modules"]
+    assert known["settings"]["other"]["default"] == {text: {"x": text}}
+    assert (known["table_prefix"], known["emits"]) == (text, [text])
+    assert json.loads(found["package.json"])["dependencies"] == {text: "^1.0.0"}
+    line = next(x for x in found["routes.ts"].split("\n") if x.startswith("    permissions: "))
+    assert json.loads(line.removeprefix("    permissions: ").removesuffix(",")) == [text]
+    assert not {"<", ">", "&"} & set(line)
 
 
 TYPES = """\

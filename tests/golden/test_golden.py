@@ -7,10 +7,13 @@ difference before it is committed.
 
 from __future__ import annotations
 
+import importlib
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,6 +24,7 @@ from xtask.generate.tree import generate
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 CASES = sorted(path.parent.name for path in HERE.glob("*/modules.toml"))
+DIALECTS = ["flux", "fastvue", "capability", "bmc", "rustok", "modules_of_five_systems"]
 
 
 def present(folder: Path) -> dict[str, bytes]:
@@ -60,7 +64,7 @@ def test_generated_python_is_formatted() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("case", ["../..", "text_that_attacks", "modules_of_five_systems"])
+@pytest.mark.parametrize("case", ["../..", "text_that_attacks", *DIALECTS])
 def test_generated_python_is_typed(case: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "generated",
@@ -72,7 +76,7 @@ def test_generated_python_is_typed(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.requires("tsc")
-@pytest.mark.parametrize("case", ["text_that_attacks", "modules_of_five_systems"])
+@pytest.mark.parametrize("case", ["../..", "text_that_attacks", *DIALECTS])
 def test_generated_typescript_is_typed(case: str) -> None:
     sources = sorted((HERE / case / "generated").glob("*.ts"))
     options = ["--noEmit", "--strict", "--target", "es2022"]
@@ -82,6 +86,24 @@ def test_generated_typescript_is_typed(case: str) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("case", ["../..", *CASES])
+def test_host_makes_the_same_route_map_of_the_registry(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi.encoders import jsonable_encoder
+
+    monkeypatch.syspath_prepend(str(ROOT / "modules/server/src"))
+    route_map = importlib.import_module("server.routes").route_map
+    folder = HERE / case / "generated"
+    registry = ModuleType("registry_under_test")
+    monkeypatch.setitem(sys.modules, registry.__name__, registry)
+    exec((folder / "registry.py").read_text(), registry.__dict__)  # noqa: S102 - is tested
+    expected = json.loads((folder / "routes.json").read_text())
+    for route in expected["routes"]:  # what no file draws is in no image
+        route["entry"] = route["entry"] or f"/assets/{route['module']}/"
+    assert expected == jsonable_encoder(route_map(vars(registry)["MODULES"]))
 
 
 def mypy_path(case: str) -> str:

@@ -28,6 +28,10 @@ ROUTES = {
     "content": "/api/content/articles",
     "commerce": "/api/commerce/products",
     "pages": "/api/pages/entries",
+    "databases": "/api/modules/databases/instances",
+    "crm": "/api/v1/crm/stages",
+    "invoices": "/api/v1/invoices/health",
+    "vmware-vcenter": "/api/v1/modules/vmware-vcenter/vms",
     "metrics": "/metrics",
 }
 
@@ -73,6 +77,8 @@ def test_the_loaded_image_answers_for_every_module_and_is_not_root(
     assert said.code == 0, said.err
     document = said.document
     url = document["url"].rstrip("/")
+    modules = {module["name"] for module in json.loads(get(url + "/api/_modules"))}
+    assert modules == set(ROUTES)
     assert {name: bool(get(url + path)) for name, path in ROUTES.items()} == (
         dict.fromkeys(ROUTES, True)
     )
@@ -170,6 +176,6 @@ def test_a_browser_shows_navigation_and_a_page_of_a_module(
     flags += " --disable-background-networking --disable-component-update --disable-sync"
     argv = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000"]
     shown = run([*argv, "--dump-dom", f"http://127.0.0.1:{port}/articles"], timeout=90)
-    for label in ("Articles", "Shop", "Pages"):
+    for label in ("Articles", "Shop", "Pages", "VMware", "Databases"):
         assert label in shown
     assert "</main>" in shown

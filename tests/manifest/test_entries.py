@@ -78,6 +78,9 @@ def test_a_registry_that_is_not_there_is_named_with_the_closest(tmp_path: Path) 
         ("http://example.org/r.json", "XT0205"),
         ("file:///etc/passwd", "XT0205"),
         ("https://", "XT0205"),
+        ("https://somebody:secret@example.org/r.json", "XT0205"),
+        ("http://127.0.0.1.example.org/r.json", "XT0205"),
+        ("http://localhost@example.org/r.json", "XT0205"),
         ("../r.json", "XT0107"),
         ("/etc/passwd", "XT0107"),
         ("", "XT0205"),
@@ -88,6 +91,21 @@ def test_refuses_an_index_that_is_no_file_of_the_workspace_and_not_secure(
 ) -> None:
     codes = read(tmp_path, f'{HEAD}[registries.x]\nindex = "{index}"\n')[1]
     assert codes == [f"{code} (4, 9)"]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "shared/registry.json",
+        "https://example.org/r.json?ref=main",
+        "http://127.0.0.1:8080/r.json",
+        "http://localhost/r.json",
+        "http://[::1]:1/r.json",
+    ],
+)
+def test_takes_a_file_a_secure_address_and_this_machine(tmp_path: Path, index: str) -> None:
+    found, codes = read(tmp_path, f'{HEAD}[registries.x]\nindex = "{index}"\n')
+    assert (found.registries["x"].index, codes) == (index, [])
 
 
 @pytest.mark.parametrize("version", ["1.0", "v1.0.0", "01.0.0", ""])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.budgets import budget
 from xtask.resolve.lock import (
     BuildEnvironment,
+    LeftOut,
     Lock,
     LockedModule,
     Package,
@@ -33,6 +34,7 @@ LOCKS = st.builds(
     ).map(tuple),
     packages=PACKAGES,
     builds=st.lists(st.builds(BuildEnvironment, TEXTS, PACKAGES), max_size=2).map(tuple),
+    left_out=st.lists(st.builds(LeftOut, TEXT, TEXT), max_size=2).map(tuple),
 )
 
 

@@ -109,7 +109,7 @@ def emitting(name: str, *events: str) -> Module:
 def test_n7_warns_of_an_event_that_nobody_publishes() -> None:
     problems = checked(listening("a", "vm.creatd"), emitting("b", "vm.created"))
     (problem,) = problems.warnings
-    assert (problem.code, problem.place) == ("XT0312", at("a", "listeners", 0))
+    assert (problem.code, problem.place) == ("XT0312", at("a", "listeners", 0, "event"))
     assert problem.help == "did you mean `vm.created`?"
     assert problems.errors == []
 
@@ -123,11 +123,23 @@ def test_n7_warns_of_an_event_that_nobody_publishes() -> None:
         (listening("a", "after_module_enable", "Flux"), emitting("b", "x")),
         (listening("a", "post_init", "fastvue"), emitting("b", "x")),
         (listening("a", "on_started", "Flux"), module("b")),
+        (listening("a", "on_vm_created", "Flux"), emitting("b", "vm.created")),
+        (listening("a", "on_gift_cards_used", "Flux"), emitting("b", "x"), module("gift-cards")),
     ],
-    ids=["published", "of a native module", "folded name", "Flux", "FastVue", "nobody says"],
+    ids=[
+        *("published", "of a native module", "folded name", "Flux", "FastVue", "nobody says"),
+        *("published, as Flux names it", "of a native module, as Flux names it"),
+    ],
 )
 def test_n7_says_nothing_of_events_that_may_be_published(modules: tuple[Module, ...]) -> None:
     assert said(checked(*modules)) == []
+
+
+def test_n7_suggests_the_name_that_a_hook_of_flux_has() -> None:
+    (problem,) = checked(
+        listening("a", "on_vm_creatd", "Flux"), emitting("b", "vm.created")
+    ).warnings
+    assert problem.help == "did you mean `on_vm_created`?"
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,14 @@ def list_modules(context: Context) -> None:
         [
             str(module["name"]),
             str(module["version"] or "(not locked)"),
+            str(module["dialect"]),
             str(module["source"]),
             "yes" if module["enabled"] else "no",
             ", ".join(selection.needs.get(str(module["name"]), ())),
         ]
         for module in found
     ]
-    header = ["MODULE", "VERSION", "SOURCE", "ENABLED", "NEEDS"]
+    header = ["MODULE", "VERSION", "DIALECT", "SOURCE", "ENABLED", "NEEDS"]
     context.output.result(found, table(rows, header) or "no modules")
 
 
@@ -126,7 +127,7 @@ COMMANDS = {
                 action="append",
                 default=[],
                 metavar="PACKAGE",
-                help="take this third-party package's newest version (can be repeated)",
+                help="take the newest version of this package or module (can be repeated)",
             ),
         ),
     ),

@@ -121,6 +121,9 @@ class Entry(NamedTuple):
     required: bool
     depends_on: tuple[str, ...]
     place: Place
+    crate: str = ""
+    """The name of its crate in RusToK's own form, and how it runs; nothing in ours."""
+    runtime: str = ""
 
 
 def read_entries(
@@ -151,8 +154,8 @@ def _entry(name: str, table: Table, registries: Collection[str], *, are_crates: 
     )
     if are_crates or "crate" in table:
         if read is not _crates_source:
-            table.text("crate", grammar=grammar.PROJECT)
-        table.choice("runtime", _RUNTIMES, default="module")
+            entry = entry._replace(crate=table.text("crate", grammar=grammar.PROJECT))
+        entry = entry._replace(runtime=table.choice("runtime", _RUNTIMES, default="module"))
         table.texts("features")
         table.ignore(*_OF_THE_SERVER)
     if isinstance(entry.source, RegistrySource) and entry.source.registry not in registries:

@@ -203,6 +203,14 @@ class Stated(NamedTuple):
     place: Place
 
 
+class Expected(NamedTuple):
+    """What a manifest expects of its module's line in `modules.toml`: a key and its value there."""
+
+    key: str
+    value: str | bool
+    place: Place
+
+
 class Dependency(NamedTuple):
     """A third-party Python requirement (PEP 508) as the module wrote it."""
 
@@ -226,6 +234,8 @@ class Module:
     package: str
     dialect: str
     place: Place
+    named: Place | None = None
+    """Where its name is from, when that is not the key `name`: another key, or its folder."""
     root: Path | None = None
     is_package: bool = False
     distribution: str | None = None
@@ -241,6 +251,7 @@ class Module:
     """Why the manifest itself says that the module is not to be used."""
     foreign: Stated | None = None
     """Why the module can be checked and resolved, and cannot be built into a Python image."""
+    expects: tuple[Expected, ...] = ()
     app_range: Stated | None = None
     """Versions of the application that it works with (a range)."""
     routers: tuple[Router, ...] = ()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xtask.manifest.grammar import Grammar
 
 Scalar = str | int | float | bool
+# More keys than a help line can name.
+_MANY_KEYS = 40
 
 _NAMES: dict[type, str] = {
     str: "a string",
@@ -191,8 +193,15 @@ class Table:
                 "XT0201",
                 f"unknown key `{shortened(key)}` in {self.name}",
                 self.place.at(key, part="key"),
-                help=near or f"the keys of {self.name} are {listed(sorted(self._asked))}",
+                help=near or self._keys_help(),
             )
+
+    def _keys_help(self) -> str:
+        if len(self._asked) > _MANY_KEYS:
+            return (
+                f"docs/dialects.md says where the {len(self._asked)} keys of {self.name} come from"
+            )
+        return f"the keys of {self.name} are {listed(sorted(self._asked))}"
 
     def _get(self, key: str, kind: type, default: Any, *, required: bool = False) -> Any:  # noqa: ANN401
         self._asked.add(key)

@@ -24,6 +24,7 @@ from xtask.manifest.entries import PathSource
 from xtask.pipeline.editing import edited, read
 from xtask.pipeline.locking import read_lock
 from xtask.pipeline.reading import read_modules
+from xtask.pipeline.registered import Registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -220,7 +221,9 @@ def _dependents(
         alone = replace(composition, entries={other: entry})
         with contextlib.suppress(XtaskError):  # one that cannot be read may go on being wrong
             packages = lock.packages if lock else ()
-            module = read_modules(alone, workspace, packages, Problems()).get(other)
+            pins, problems = (lock.pins if lock else {}), Problems()
+            registries = Registries(alone, workspace, pins, problems, locked=True)
+            module = read_modules(alone, workspace, packages, problems, registries).get(other)
             needs = (*module.requires, *module.companions) if module else ()
             places = [item.place for item in needs if item.module == name]
             yield from ((other, place) for place in places[:1])

@@ -27,6 +27,8 @@ from xtask.resolve.pins import Pin
 from xtask.resolve.ranges import RangeError, matches, parse_range, parse_version
 
 if TYPE_CHECKING:
+    from semver import Version
+
     from xtask.diagnostics import Place, Problems
     from xtask.manifest.composition import Composition, Registry
     from xtask.manifest.entries import Entry, RegistrySource
@@ -89,7 +91,9 @@ def read_registered(entry: Entry, source: RegistrySource, known: Registries) -> 
         XtaskError: it cannot be fetched.
     """
     registry = known.composition.registries.get(source.registry)
-    if registry is None or not _is_range(source, entry, known.problems):
+    if registry is None or not registry.index:  # which is noted already
+        return None
+    if not _is_range(source, entry, known.problems):
         return None
     pin = known.pins.get(entry.name)
     if pin and _answers(pin, source):
@@ -152,12 +156,13 @@ def _choose(
     listing, problems = known.listing(registry), known.problems
     if listing is None:
         return None
-    offered = [module for module in listing.modules if module.name == source.module]
+    named = [module for module in listing.modules if module.name == source.module]
     # What has no version was noted when the list was read.
-    fitting = [item for item in offered if item.version and matches(source.version, item.version)]
+    offered = sorted((item for item in named if item.version), key=_age, reverse=True)
+    fitting = [item for item in offered if matches(source.version, item.version)]
     if fitting:
-        return max(fitting, key=lambda item: (parse_version(item.version), item.version))
-    if not offered:
+        return fitting[0]
+    if not named:
         names = sorted({module.name for module in listing.modules if module.name})
         problems.add(
             "XT0301",
@@ -167,20 +172,20 @@ def _choose(
             help=did_you_mean(source.module, names)
             or (f"it offers {listed(names)}" if names else "it offers no module at all"),
         )
-    elif any(item.version for item in offered):
+    elif offered:
         problems.add(
             "XT0303",
             f"no version of `{source.module}` in registry `{registry.name}` is in "
             f"`{shortened(source.version)}`",
             entry.place.at("version"),
-            others=[
-                (item.place.at("version"), f"it offers {item.version}")
-                for item in offered
-                if item.version
-            ],
+            others=[(item.place.at("version"), f"it offers {item.version}") for item in offered],
             help="change the range, or take another registry",
         )
     return None
+
+
+def _age(module: RegistryModule) -> tuple[Version, str]:
+    return parse_version(module.version), module.version
 
 
 def _of_address(

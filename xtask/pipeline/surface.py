@@ -30,6 +30,7 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
     operations = sorted({(item.path, item.method) for item in module.operations})
     return {
         "operations": [{"method": method, "path": path} for path, method in operations],
+        "tables": sorted({table.name for table in module.tables}),
         "requires": sorted({item.module for item in module.requires}),
         "app_range": module.app_range.text if module.app_range else None,
         "migrations": [

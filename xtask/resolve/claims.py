@@ -38,7 +38,8 @@ def _claims(module: Module) -> Iterator[Claim]:
         return Claim(kind, key, shown or key, module.name, place)
 
     folded = module.name.replace("-", "_")
-    yield claim("module name", folded, module.place.at("name"), module.name)
+    named = module.named or module.place.at("name")
+    yield claim("module name", folded, named, module.name)
     yield claim("Python package", module.package, module.place.at("package"))
     mounted: tuple[Router | App, ...] = (*module.routers, *module.apps)
     for part in mounted:

@@ -23,7 +23,6 @@ def facts(selection: Selection) -> dict[str, Any]:
         "app": composition.app,
         "deployment_profile": composition.deployment_profile,
         "modules": [_module(module, selection, headless=headless) for module in selection.modules],
-        "precedence": [_plain(settled) for settled in selection.precedence],
     }
 
 
@@ -62,7 +61,6 @@ def _module(module: Module, selection: Selection, *, headless: bool) -> dict[str
         "hooks": [_plain(part) for part in parts["hooks"]],
         "emits": [event.name for event in parts["emits"]],
         "migrations": [step._asdict() for step in module.migrations],
-        "tables": [table.name for table in parts["tables"]],
         "table_prefix": module.table_prefix.text if module.table_prefix else None,
         "assets": module.assets,
         "front_end_dependencies": {
@@ -102,12 +100,6 @@ def _by(kind: str, *keys: str) -> Callable[[Module], Sequence[Any]]:
     return ordered
 
 
-def _tables(module: Module) -> Sequence[Any]:
-    """Return each table once, though code and migrations may both define it."""
-    first = {table.name: table for table in reversed(module.tables)}
-    return [table for _, table in sorted(first.items())]
-
-
 PARTS: dict[str, Callable[[Module], Sequence[Any]]] = {
     "routers": _by("routers", "prefix", "target"),
     "apps": _by("apps", "prefix", "target"),
@@ -119,7 +111,6 @@ PARTS: dict[str, Callable[[Module], Sequence[Any]]] = {
     "jobs": _by("jobs", "name"),
     "hooks": _by("hooks", "event", "order", "target"),
     "emits": _by("emits", "name"),
-    "tables": _tables,
     "front_end_dependencies": _by("front_end_dependencies", "name"),
 }
 _FRONT_END = ("routes", "navigation", "front_end_dependencies")
@@ -131,10 +122,6 @@ def cause(selection: Selection, path: KeyPath) -> Place:
     match path:
         case ("modules", number, *rest):
             return _cause(selection, selection.modules[int(number)], tuple(rest) or ("name",))
-        case ("precedence", number, *_):
-            first = selection.precedence[int(number)].modules[0]
-            named = {module.name: module for module in selection.modules}
-            return named[first].place.at("overrides")
         case ("deployment_profile",):
             return composition.place.at("build", *path)
         case _:

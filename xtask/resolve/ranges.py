@@ -171,9 +171,10 @@ def _next(text: str, position: int) -> int:
 
 
 def _bounds(found: re.Match[str], bare: str) -> list[Bound]:
-    operator = found["operator"] or bare
     parts = [found["major"], found["minor"], found["patch"]]
     known = next((index for index, part in enumerate(parts) if part in _WILD), len(parts))
+    has_wildcard = any(parts[known:])
+    operator = found["operator"] or ("=" if has_wildcard else bare)
     if any(part not in _WILD for part in parts[known:]):
         raise RangeError("a number cannot follow a wildcard")
     if known < len(parts) and found["rest"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import did_you_mean
@@ -18,6 +19,9 @@ _LIFE = frozenset(
     {"after_module_enable", "after_module_disable"}
     | {"pre_init", "post_init", "post_load", "uninstall"}
 )
+# What Flux calls the permission of a link.
+_KEY_OF_FLUX = "required_permission"
+_NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
 def check_references(modules: Sequence[Module], problems: Problems) -> None:
@@ -62,12 +66,12 @@ def _check_link(link: Navigation, key: str, known: Mapping[str, Route], problems
 
 def _check_permissions(module: Module, declared: set[str], problems: Problems) -> None:
     """Note each permission that a module asks for and nobody declares, with all that ask."""
-    asked: dict[str, dict[Place, Place]] = {}
-    for part, name, place in _asked(module):
+    asked: dict[str, dict[Place, str]] = {}
+    for part, key, name in _asked(module):
         if name not in declared:
-            asked.setdefault(name, {}).setdefault(part, place)
-    for name, places in asked.items():
-        first, *others = places.values()
+            asked.setdefault(name, {}).setdefault(part, key)
+    for name, parts in asked.items():
+        first, *others = [_asking(part, key) for part, key in parts.items()]
         notation = "`[permissions]`" if "=" in first.source.pair else "`permissions`"
         problems.add(
             "XT0307",
@@ -78,15 +82,21 @@ def _check_permissions(module: Module, declared: set[str], problems: Problems) -
         )
 
 
-def _asked(module: Module) -> Iterator[tuple[Place, str, Place]]:
-    """Yield the part that asks for a permission, the permission, and where it stands."""
+def _asked(module: Module) -> Iterator[tuple[Place, str, str]]:
+    """Yield each part that asks for a permission, the key that says so, and the permission."""
     for link in module.navigation:
         if link.permission:
-            yield link.place, link.permission, link.place.at("permission")
+            yield link.place, "permission", link.permission
     parts: tuple[Route | Endpoint, ...] = (*module.routes, *module.endpoints)
     for part in parts:
         for name in part.permissions:
-            yield part.place, name, part.place.at("permissions")
+            yield part.place, "permissions", name
+
+
+def _asking(part: Place, key: str) -> Place:
+    """Return where a part asks for its permission."""
+    place = part.at(_KEY_OF_FLUX)
+    return place if place.span() != part.span() else part.at(key)
 
 
 def _check_events(modules: Sequence[Module], problems: Problems) -> None:
@@ -95,18 +105,26 @@ def _check_events(modules: Sequence[Module], problems: Problems) -> None:
     A native module does not, so its events, which begin with its name, are never doubted.
     """
     published = {event.name for module in modules for event in module.emits}
-    heard = published | _LIFE
+    of_flux = set(map(_named_by_flux, published))
     silent = {module.name.replace("_", "-") for module in modules if not module.emits}
+    owned = tuple(f"{_named_by_flux(name)}_" for name in sorted(silent))
     for module in modules:
         if not published and module.dialect != "capability":
             continue
         for hook in module.hooks:
             owner = hook.event.split(".", maxsplit=1)[0].replace("_", "-")
-            if hook.event not in heard and owner not in silent:
+            is_owned = owner in silent or hook.event.startswith(owned)
+            if hook.event not in published | of_flux | _LIFE and not is_owned:
+                near = of_flux if hook.event.startswith("on_") else published
                 problems.warn(
                     "XT0312",
                     f"no module says that it publishes `{shortened(hook.event)}`",
-                    hook.place,
-                    help=did_you_mean(hook.event, published)
+                    hook.place.at("event"),
+                    help=did_you_mean(hook.event, near)
                     or "it is called only if the application publishes the event itself",
                 )
+
+
+def _named_by_flux(event: str) -> str:
+    """Return what a hook of Flux is called that hears an event: `on_vm_created`."""
+    return f"on_{_NO_WORD.sub('_', event.lower())}"

@@ -95,10 +95,25 @@ def _check_identity(entry: Entry, module: Module | None, problems: Problems) -> 
         problems.add(
             "XT0208",
             f"`modules.toml` calls it `{entry.name}`, its manifest `{module.name}`",
-            module.place.at("name"),
+            module.named or module.place.at("name"),
             others=[(entry.place._replace(part="key"), "composed under this name")],
             help="use the same name in both",
         )
+    for expected in module.expects:
+        said = getattr(entry, expected.key)
+        if said not in {expected.value, ""}:
+            now, wanted = (f"`{expected.key} = {_toml(part)}`" for part in (said, expected.value))
+            problems.add(
+                "XT0208",
+                f"the line of `{entry.name}` says {now}, and its manifest {wanted}",
+                entry.place.at(expected.key),
+                others=[(expected.place, "this is what it says")],
+                help=f"write {wanted} in that line, or change the manifest",
+            )
+
+
+def _toml(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{shortened(str(value))}"'
 
 
 def _check_packages(modules: Collection[Module], problems: Problems) -> None:

@@ -132,20 +132,20 @@ def test_b3_enabled_is_true_or_false(tmp_path: Path, enabled: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "dependencies",
+    ("dependencies", "any_version"),
     [
-        ["customers", {"name": "billing", "version": "^2.0"}],
-        {"customers": "*", "billing": "^2.0"},
+        (["customers", {"name": "billing", "version": "^2.0"}], ""),
+        ({"customers": "*", "billing": "^2.0"}, "*"),
     ],
 )
 def test_b4_modules_that_it_needs_arrive_in_every_form(
-    tmp_path: Path, dependencies: object
+    tmp_path: Path, dependencies: object, any_version: str
 ) -> None:
     module, _ = read(tmp_path, {("dependencies",): dependencies})
     assert module.requires == tuple(
         Requirement(name, range_, item.place)
         for (name, range_), item in zip(
-            [("billing", "^2.0"), ("customers", "*")], module.requires, strict=True
+            [("billing", "^2.0"), ("customers", any_version)], module.requires, strict=True
         )
     )
 
@@ -339,12 +339,14 @@ def test_of_a_published_module_only_the_manifest_counts(tmp_path: Path) -> None:
     [
         (MANIFEST, True, False),
         (FLUX, False, True),
-        ({"enabled": True, "display_name": "X"}, False, True),
+        ({"enabled": True, "display_name": "X"}, True, True),
+        ({"table_prefix": "x_"}, True, False),
+        ({"table_prefix": "x_", "display_name": "X"}, False, True),
         ({"module_id": "620600", "table_prefix": "620600_x"}, False, False),
         ({"name": "x"}, False, False),
     ],
 )
-def test_no_manifest_is_both_of_bmc_and_of_flux(
+def test_keys_tell_bmc_and_flux_apart(
     values: dict[str, Any], *, of_bmc: bool, of_flux: bool
 ) -> None:
     assert (bmc.recognises(values), flux.recognises(values)) == (of_bmc, of_flux)

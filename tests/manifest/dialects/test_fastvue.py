@@ -39,7 +39,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert module.is_package
     assert module.distribution == "modules-crm"
     assert module.root == tmp_path / "crm"
-    assert [item[:2] for item in module.requires] == [("mail", "*"), ("sales", "*")]
+    assert [item[:2] for item in module.requires] == [("mail", ""), ("sales", "")]
     assert [item[:2] for item in module.conflicts] == [("old_crm", "")]
     assert module.auto_enabled_by == ("sales",)
     assert (module.disabled, module.foreign, module.app_range) == (None, None, None)

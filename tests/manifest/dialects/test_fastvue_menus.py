@@ -41,7 +41,7 @@ def test_v9_a_glob_finds_its_files_sorted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("assets", "expected"),
     [
-        ({"stores": ["static/*.ts"]}, "XT0220 3:23 `static/*.ts` is no file of `crm`"),
+        ({"stores": ["static/*.ts"]}, "XT0220 3:23 `static/*.ts` matches no file of `crm`"),
         ({"routes": "static/x.ts"}, "XT0220 3:22 `static/x.ts` is no file of `crm`"),
         ({"styles": ["../x.css"]}, "XT0220 3:23 `../x.css` is no file of `crm`"),
         ({"views": ["a.vue"]}, "XT0220 3:22 `a.vue` is outside of `static`, so no browser gets it"),

@@ -32,7 +32,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (module.dialect, module.is_package, module.root) == ("flux", True, tmp_path)
     assert module.app_range
     assert module.app_range.text == ">=1.2.0"
-    assert [item[:2] for item in module.requires] == [("backups", "^2.1"), ("networks", "*")]
+    assert [item[:2] for item in module.requires] == [("backups", "^2.1"), ("networks", "")]
     assert [item[:2] for item in module.permissions] == [
         ("databases:read", "View databases and their health"),
         ("databases:write", "Manage Databases"),

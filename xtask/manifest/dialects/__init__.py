@@ -108,15 +108,30 @@ def _dialect(name: str, read: Read, problems: Problems) -> Dialect | None:
     found = [dialect for dialect in candidates if dialect.recognises(read.values)]
     if len(found) == 1:
         return found[0]
-    names = [dialect.NAME_OF_DIALECT for dialect in (found or candidates)]
+    names = listed(dialect.NAME_OF_DIALECT for dialect in (found or candidates))
+    if not found:
+        problems.add(
+            "XT0109",
+            f"no key of this `{name}` says which dialect it is in",
+            Place(read.source),
+            help=f"it has the file name of {names}; docs/dialects.md says which keys these have",
+        )
+        return None
+    first, *others = [_sign(dialect, read) for dialect in found]
     problems.add(
         "XT0109",
-        f"this `{name}` could be {listed(names)}"
-        if found
-        else f"this `{name}` is not a manifest of {listed(names)}",
-        Place(read.source),
-        help="remove the keys of all but one of them"
-        if found
-        else "docs/dialects.md says which keys tell them apart",
+        f"this `{name}` has keys of {names}",
+        *first,
+        others=others,
+        help="remove the keys of all but one of them",
     )
     return None
+
+
+def _sign(dialect: Dialect, read: Read) -> tuple[Place, str]:
+    """Return the first key by which a dialect recognises a manifest, and what to say of it."""
+    place = Place(read.source)
+    signs = (key for key, value in read.values.items() if dialect.recognises({key: value}))
+    key = next(signs, None)
+    text = f"a key of `{dialect.NAME_OF_DIALECT}`"
+    return (place.at(key, part="key"), text) if key else (place, text)

@@ -34,11 +34,12 @@ NAME_OF_DIALECT = "bmc"
 FILENAMES = ("module.json",)
 
 # What Flux's modules do not have, the other dialect with this file name; and what only they have.
-_OWN_KEYS = frozenset({"enabled", "table_prefix", "api_prefix", "routes_prefix", "features"})
+_OWN_KEYS = frozenset({"enabled", "api_prefix", "routes_prefix", "features"})
+_SHARED_KEY = "table_prefix"
 _KEYS_OF_FLUX = frozenset(
     {"display_name", "min_app_version", "hooks", "navigation", "frontend", "module_id"}
 )
-_ANY_VERSION = "*"
+_ANY_VERSION = ""
 # Where code is looked for, and what mounts it.
 _BACK_END, _VIEWS = "backend.router", "frontend.views"
 _PAGE = "templates/index.html"
@@ -58,8 +59,10 @@ _TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str
 
 
 def recognises(values: Mapping[str, Any]) -> bool:
-    """Return whether a `module.json` has a key of ours, and none that only Flux's have."""
-    return not _OWN_KEYS.isdisjoint(values) and _KEYS_OF_FLUX.isdisjoint(values)
+    """Return whether a `module.json` has a key that only ours have, or one that Flux's have too."""
+    if not _OWN_KEYS.isdisjoint(values):
+        return True
+    return _SHARED_KEY in values and _KEYS_OF_FLUX.isdisjoint(values)
 
 
 def read(table: Table, folder: Folder | None) -> Module:

@@ -94,7 +94,8 @@ def _found(text: str, place: Place, folder: Folder | None, problems: Problems) -
         message = f"`{shortened(text)}` is outside of `{ASSETS}`, so no browser gets it"
         problems.warn("XT0220", message, place, help=f"move it to `{shortened(below)}`")
     elif not found:
-        message = f"`{shortened(text)}` is no file of `{folder.name}`"
+        what = "matches no file" if _is_glob(text) else "is no file"
+        message = f"`{shortened(text)}` {what} of `{folder.name}`"
         tip = f"it is looked for at `{shortened(below)}`"
         problems.warn("XT0220", message, place, help=tip)
     return [_relative(path) for path in found]

@@ -45,7 +45,7 @@ _MENUS = ("main", "admin", "settings")
 _LIFECYCLE = ("after_module_enable", "after_module_disable")
 _EVENT = re.compile(r"on_[a-z0-9]+(_[a-z0-9]+)*")
 _ORDER = 100
-_ANY_VERSION = "*"
+_ANY_VERSION = ""
 _ASSETS = "frontend"
 _RUNTIME_FOLDERS = ("data",)
 _PAGES = (".tsx", ".ts", ".jsx", ".js")
@@ -201,8 +201,9 @@ def _routes(
     enabled = front_end.boolean("enabled", default=True)
     entry = front_end.text("entry", default=None if enabled else "", grammar=grammar.FILE)
     front_end.done()
-    if not enabled or not entry or not _is_page(front_end, entry, folder):
+    if not enabled or not entry:
         return ()
+    _require_page(front_end, entry, folder)
     paths = dict.fromkeys(link.path for link in links if link.path)
     if not paths:
         message = f"no navigation leads to `{shortened(entry)}`, so nobody will see it"
@@ -225,16 +226,14 @@ def _routes(
     return tuple(routes.values())
 
 
-def _is_page(front_end: Table, entry: str, folder: Folder | None) -> bool:
+def _require_page(front_end: Table, entry: str, folder: Folder | None) -> None:
     if not entry.startswith(f"{_ASSETS}/") or not entry.endswith(_PAGES):
         message = f"`{shortened(entry)}` is not a page in `{_ASSETS}/`"
         tip = f"only `{_ASSETS}/` is given to browsers: `{_ASSETS}/pages/MainPage.tsx`"
         front_end.wrong("XT0220", message, "entry", help=tip)
-        return False
-    if folder and not folder.has_file(entry):
+    elif folder and not folder.has_file(entry):
         message = f"there is no file `{shortened(entry)}`"
         front_end.wrong("XT0211", message, "entry", help="it is looked for in the module's folder")
-    return True
 
 
 def _permission(table: Table) -> Permission:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xtask.manifest import cargo, grammar
 from xtask.manifest.dialects.rustok_crate import (
     PATH,
+    Crate,
     Names,
     read_crate,
     read_names,
@@ -21,7 +22,7 @@ from xtask.manifest.dialects.rustok_crate import (
 )
 from xtask.manifest.dialects.rustok_pages import SURFACES, read_pages
 from xtask.manifest.dialects.rustok_settings import read_settings
-from xtask.manifest.module import Module, Requirement, Stated
+from xtask.manifest.module import Expected, Module, Requirement, Stated
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
@@ -74,11 +75,13 @@ def read(table: Table, folder: Folder | None) -> Module:
         package=slug.replace("-", "_"),
         dialect=NAME_OF_DIALECT,
         place=identity.place,
+        named=identity.place.at("slug"),
         root=folder.root if folder else None,
         foreign=Stated("its code is a Rust crate", identity.place),
         requires=_requirements(table.table("dependencies"), slug),
         conflicts=_conflicts(table.table("conflicts"), slug),
         companions=_requirements(table.table("co_requisites"), slug),
+        expects=_expected(identity, crate),
         app_range=_app_range(identity),
         routes=tuple(pages.routes),
         navigation=tuple(pages.links),
@@ -155,6 +158,19 @@ def _app_range(identity: Table) -> Stated | None:
     if not found:
         return None
     return Stated(", ".join(text for _, text in found), identity.place.at(found[0][0]))
+
+
+def _expected(identity: Table, crate: Crate | None) -> tuple[Expected, ...]:
+    """Return what the server's `modules.toml` says of a module too: both have to agree."""
+    found = []
+    if level := identity.text("trust_level", default=""):
+        place = identity.place.at("trust_level")
+        found.append(Expected("required", level == "core", place))
+    if runtime := identity.text("runtime", default=""):
+        found.append(Expected("runtime", runtime, identity.place.at("runtime")))
+    if crate and crate.name:
+        found.append(Expected("crate", *crate.name))
+    return tuple(found)
 
 
 def _check_identity(identity: Table, surfaces: set[str]) -> None:

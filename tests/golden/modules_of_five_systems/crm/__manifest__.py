@@ -16,6 +16,8 @@
             "hideInMenu": True,
             "viewName": "Customer",
         },
+        {"name": "Contracts", "path": "/crm/contracts", "parent": "Power", "viewName": "Customers"},
+        {"name": "Shelves", "path": "/crm/shelves", "parent": "/racks", "viewName": "Customers"},
     ],
     "permissions": ["crm.customer.read"],
     "post_init_hook": "hooks.post_init",

@@ -1,0 +1,8 @@
+from fastapi import APIRouter
+
+routes = APIRouter()
+
+
+@routes.get("/health")
+def health():
+    return {}

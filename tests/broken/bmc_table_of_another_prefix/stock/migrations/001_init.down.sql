@@ -1,0 +1,2 @@
+DROP TABLE shelves;
+DROP TABLE stock_items;

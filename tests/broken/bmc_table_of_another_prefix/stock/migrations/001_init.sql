@@ -1,0 +1,2 @@
+CREATE TABLE stock_items (id INTEGER);
+CREATE TABLE shelves (id INTEGER);

@@ -1,0 +1,5 @@
+# Customers
+{
+    "name": "CRM",
+    "version": open("VERSION").read(),
+}

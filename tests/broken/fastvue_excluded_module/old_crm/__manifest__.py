@@ -1,0 +1,4 @@
+{
+    "name": "Old_Crm",
+    "version": "1.0",
+}

@@ -1,0 +1,4 @@
+{
+    "name": "Quizz",
+    "version": "1.0",
+}

@@ -1,0 +1,5 @@
+{
+    "name": "Recruitment",
+    "version": "1.0",
+    "depends": ["base", "quiz"],
+}

@@ -1,0 +1,5 @@
+{
+    "name": "Mail",
+    "version": "1.0",
+    "installable": False,
+}

@@ -1,0 +1,5 @@
+{
+    "name": "Shop",
+    "version": "1.0",
+    "installable": False,
+}

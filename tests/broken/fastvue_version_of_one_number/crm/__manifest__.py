@@ -1,0 +1,1 @@
+{"name": "CRM", "version": "7"}

@@ -1,0 +1,3 @@
+from module_sdk import ModuleRouter
+
+router = ModuleRouter("cards"

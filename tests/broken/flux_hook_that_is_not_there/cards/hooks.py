@@ -1,0 +1,6 @@
+async def on_enable(data: dict, context) -> dict:
+    return {}
+
+
+def forget(user):
+    return None

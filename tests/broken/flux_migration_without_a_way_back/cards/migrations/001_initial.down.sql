@@ -1,0 +1,1 @@
+DROP TABLE cards_cards;

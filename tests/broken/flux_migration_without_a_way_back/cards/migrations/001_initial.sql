@@ -1,0 +1,1 @@
+CREATE TABLE cards_cards (id);

@@ -1,0 +1,1 @@
+ALTER TABLE cards_cards ADD owner;

@@ -1,0 +1,3 @@
+"""Gift cards."""
+
+__version__ = "1.0.1"

@@ -1,0 +1,1 @@
+CREATE TABLE inv_ocr_pages (id);

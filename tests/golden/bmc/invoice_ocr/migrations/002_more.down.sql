@@ -1,0 +1,1 @@
+ALTER TABLE inv_ocr_pages DROP COLUMN text;

@@ -1,0 +1,1 @@
+from .lead import Lead, lead_tag

@@ -1,0 +1,1 @@
+{"name": "Mail", "version": "1.1", "auto_install": True}

@@ -1,0 +1,2 @@
+async def on_enable(data: dict, context) -> dict:
+    return {}

@@ -1,0 +1,1 @@
+DROP TABLE "620600_databases_hosts";

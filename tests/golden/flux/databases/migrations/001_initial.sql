@@ -1,0 +1,2 @@
+-- tables
+CREATE TABLE "620600_databases_hosts" (id);

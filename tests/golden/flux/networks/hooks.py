@@ -1,0 +1,2 @@
+async def attach(data: dict, context) -> dict:
+    return {}

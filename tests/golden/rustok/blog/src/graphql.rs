@@ -1,0 +1,2 @@
+pub struct BlogQuery; pub type BlogMutation = ();
+fn attach() {}

@@ -1,0 +1,2 @@
+pub fn axum_router() {}
+pub async fn webhooks() {}

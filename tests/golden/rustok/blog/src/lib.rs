@@ -1,0 +1,5 @@
+pub struct BlogModule;
+impl RusToKModule for BlogModule {}
+pub use events::{
+    BlogSubscription,
+};
