@@ -20,7 +20,7 @@ from xtask.resolve.plan import FORMATS
 GOLDEN = Path(__file__).parent / "golden" / "one_module_of_each_kind" / "generated"
 GENERATOR = {
     1: "82361b134012eb9e9e2069785354cbcc6b83f8c3b75f174ec16aede07bad7082",
-    2: "78e2a60dedcc8648b094d277269948b23bedd478d6b73307c12ce6213d155e75",
+    2: "25a6a246ad1c132f6aa29748f5c3ff63db55fd43d8674dd8eb621831272cbb29",
 }
 PROJECTS = {1: "6c04fbed195d23875585732137e69974d707612169a77c84965dfa26bb878449"}
 LAYERS = {1: "7c693892c400a449752fc0841a9ad02c4605e365feff3780ad1e689449dd1ed7"}

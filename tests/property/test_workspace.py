@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = (
+    "one_module_of_each_kind",
+    "text_that_attacks",
+    "chain_in_dependency_order",
+    "modules_of_five_systems",
+)
+MANIFESTS = {"module.json", "manifest.json", "__manifest__.py"}
 FILES = sorted(
     path.relative_to(GOLDEN)
-    for case in ("one_module_of_each_kind", "text_that_attacks", "chain_in_dependency_order")
-    for path in (GOLDEN / case).rglob("*.toml")
+    for case in CASES
+    for path in (GOLDEN / case).rglob("*")
+    if path.suffix == ".toml" or path.name in MANIFESTS
 )
 TOKENS = [
     '"', "'", "[", "]", "{", "}", "=", "\n", ",", "[[", "]]", ".", "#", "\\u0000", "..", "../", "/",
