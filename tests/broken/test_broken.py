@@ -30,6 +30,7 @@ CASES = sorted(
 # What only a build can find, and what is not committed because of its size.
 TESTED_ELSEWHERE = {
     "XT0401": HERE.parent / "package/test_check.py",
+    "XT0402": HERE.parent / "package/test_declared.py",
     "XT0215": HERE.parent / "acceptance/test_build.py",
     "XT0102": Path(__file__),
     "XT0315": HERE.parent / "acceptance/test_authoring.py",

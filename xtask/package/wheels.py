@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from xtask.digest import hex_of, sha256_file, sha256_of
 from xtask.errors import XtaskError
+from xtask.package.declared import Seen, imported
 from xtask.package.hooks import HookWorkers
 from xtask.package.requirements import pin, uv
 from xtask.process import run
@@ -57,11 +58,15 @@ class Project(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """A built or downloaded wheel and its digest; `cached` says that nothing had to be done."""
+    """A built or downloaded wheel and its digest; `cached` says that nothing had to be done.
+
+    `imports` is what the code of a built one imports.
+    """
 
     path: Path
     digest: str
     cached: bool
+    imports: tuple[Seen, ...] = ()
 
 
 class BuildError(XtaskError):
@@ -148,9 +153,10 @@ def _key(project: Project, environment: BuildEnvironment) -> str:
 def _kept(place: Path) -> Wheel | None:
     try:
         receipt = json.loads((place / "receipt.json").read_text())
-    except (OSError, ValueError):
+        imports = tuple(Seen(*item) for item in receipt["imports"])
+    except (OSError, ValueError, KeyError):
         return None
-    wheel = Wheel(place / receipt["name"], receipt["digest"], cached=True)
+    wheel = Wheel(place / receipt["name"], receipt["digest"], cached=True, imports=imports)
     return wheel if wheel.path.is_file() else None
 
 
@@ -160,12 +166,20 @@ def _build(project: Project, workers: HookWorkers, place: Path) -> Wheel:
         source, output = Path(temporary) / "source", Path(temporary) / "wheel"
         _copy(project, source)
         name = _run_back_end(project, workers, source, output)
-        wheel = Wheel(place / name, sha256_file(output / name), cached=False)
-        receipt = json.dumps({"name": name, "digest": wheel.digest})
-        (output / "receipt.json").write_text(receipt)
+        imports = imported(project.root, _in_the_product(project))
+        wheel = Wheel(place / name, sha256_file(output / name), cached=False, imports=imports)
+        receipt = {"name": name, "digest": wheel.digest, "imports": imports}
+        (output / "receipt.json").write_text(json.dumps(receipt))
         shutil.rmtree(place, ignore_errors=True)
         output.rename(place)
     return wheel
+
+
+def _in_the_product(project: Project) -> list[str]:
+    """Return the files of a project that its wheel is about: below its package, without tests."""
+    source = "src/" if any(file.path.startswith("src/") for file in project.files) else ""
+    paths = [file.path for file in project.files if file.path.startswith(source)]
+    return [path for path in paths if not path.startswith("tests/")]
 
 
 def _run_back_end(project: Project, workers: HookWorkers, source: Path, output: Path) -> str:

@@ -96,7 +96,7 @@ def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
         layers = stages.layers(plan, wheels, generated, workspace)
         stage.cached = all(layer.cached for layer in layers.values())
     with stage_of("check", 75):
-        stages.check(plan, layers, workspace)
+        stages.check(plan, wheels, layers, workspace)
     with stage_of("image", 90) as stage:
         image = stages.assemble_image(plan, planned.interpreter, layers, workspace, before=before)
         stage.detail = hex_of(image.digest)[:16]

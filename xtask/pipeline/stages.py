@@ -15,6 +15,7 @@ from xtask.manifest.entries import IndexSource
 from xtask.manifest.project import written_project
 from xtask.package import requirements
 from xtask.package.check import check_imports
+from xtask.package.declared import check_declared, providers
 from xtask.package.wheels import Project, Wheel, WheelBuilder
 from xtask.pipeline.surface import surfaces
 from xtask.records.values import BuildModule
@@ -113,11 +114,16 @@ def _is_for_a_bundler(name: str) -> bool:
     return name.endswith(".ts") or name == "package.json"
 
 
-def check(plan: Plan, layers: Mapping[str, ProductLayer], workspace: Workspace) -> None:
+def check(
+    plan: Plan,
+    wheels: Mapping[str, Wheel],
+    layers: Mapping[str, ProductLayer],
+    workspace: Workspace,
+) -> None:
     """Import all that the registry names, from exactly the files that the layers hold.
 
     Raises:
-        InvalidError: something cannot be imported.
+        InvalidError: something cannot be imported, or is used without being declared.
         XtaskError: two layers write one path.
     """
     from xtask.image.contents import refuse_overlap  # noqa: PLC0415 - start-up
@@ -130,6 +136,9 @@ def check(plan: Plan, layers: Mapping[str, ProductLayer], workspace: Workspace) 
     site = workspace.cache / "site"
     merge_sites([part.site for part in layers.values()], site)
     check_imports(plan.selection, site, problems)
+    uses = {name: wheel.imports for name, wheel in wheels.items()}
+    if THIRD_PARTY in layers:
+        check_declared(plan.selection, uses, providers(layers[THIRD_PARTY].site), problems)
     problems.raise_if_any()
 
 

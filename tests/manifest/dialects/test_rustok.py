@@ -170,7 +170,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert [other[:2] for other in module.conflicts] == [("diary", ""), ("journal", "")]
     assert [other[:2] for other in module.companions] == [("comments", "~0.1"), ("search", "*")]
     assert module.app_range
-    assert module.app_range.text == ">=1.4, ~1.9"
+    assert module.app_range.text == ">=1.4, <=1.9"
 
 
 def test_front_ends_become_pages_and_links(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def _app_range(identity: Table) -> Stated | None:
     """Return the versions of the platform; a bare version is the first or the last of them."""
     found = []
     for key, bare in (("rustok_min_version", ">="), ("rustok_max_version", "<=")):
-        if written := identity.text(key, default="").strip():
+        # `1.9.x` is every 1.9, so the first or the last of them is meant.
+        if written := re.sub(r"(\.[xX*])+$", "", identity.text(key, default="").strip()):
             found.append((key, _range(identity, key, written, bare)))
     if not found:
         return None
