@@ -21,6 +21,7 @@ def test_code_and_files_of_a_module_are_described(tmp_path: Path) -> None:
                 {"method": "POST", "path": "/api/modules/databases/"},
                 {"method": "GET", "path": "/api/modules/databases/{database_id}"},
             ],
+            "tables": ["620600_databases_hosts"],
             "requires": ["backups", "networks"],
             "app_range": ">=1.2.0",
             "migrations": [

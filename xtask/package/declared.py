@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from xtask.resolve.select import Selection
 
 
+# What every other system than ours runs its modules on, and what no module there declares.
+_PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
+
+
 class Seen(NamedTuple):
     """A package that is imported: its top name, and where for the first time.
 
@@ -80,7 +84,7 @@ def check_declared(
 ) -> None:
     """Note imports of packages that a module does not declare (XT0402).
 
-    A module of another system may use what the host declares: that is its platform.
+    A module of another system may use what its platform has, and what the host declares.
 
     Args:
         selection: the product.
@@ -88,7 +92,7 @@ def check_declared(
         provided: which third-party distribution each top name comes from.
         problems: where they go.
     """
-    platform = _declared(selection.host) if selection.host else frozenset()
+    platform = _PLATFORM | (_declared(selection.host) if selection.host else frozenset())
     for module in selection.modules:
         known = _declared(module) | (platform if module.is_package else frozenset())
         for seen in uses.get(module.name, ()):
