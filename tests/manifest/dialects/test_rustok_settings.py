@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.budgets import budget
 from xtask.diagnostics import Place, Problems
-from xtask.manifest.dialects.rustok_settings import read_settings
+from xtask.manifest.dialects.rustok.settings import read_settings
 from xtask.manifest.notation.toml import parse_toml
 from xtask.manifest.table import Table
 

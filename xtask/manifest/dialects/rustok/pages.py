@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest import grammar
-from xtask.manifest.dialects.rustok_crate import read_crate, require_version
+from xtask.manifest.dialects.rustok.crate import read_crate, require_version
 from xtask.manifest.dialects.shared import route_name
 from xtask.manifest.module import Navigation, Route
 from xtask.manifest.table import shortened

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
 from xtask.manifest.code import symbol
-from xtask.manifest.dialects import bmc_code, shared
+from xtask.manifest.dialects import shared
+from xtask.manifest.dialects.bmc import code as bmc_code
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
 from xtask.manifest.module import (
     EntryPoint,

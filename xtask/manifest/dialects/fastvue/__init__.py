@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Problems
 from xtask.manifest import grammar
-from xtask.manifest.dialects import fastvue_code, odoo, shared
-from xtask.manifest.dialects.fastvue_menus import read_menus
-from xtask.manifest.dialects.fastvue_views import ASSETS, read_views
-from xtask.manifest.dialects.odoo import entries
+from xtask.manifest.dialects import shared
+from xtask.manifest.dialects.fastvue import code as fastvue_code
+from xtask.manifest.dialects.fastvue import odoo
+from xtask.manifest.dialects.fastvue.menus import read_menus
+from xtask.manifest.dialects.fastvue.odoo import entries
+from xtask.manifest.dialects.fastvue.views import ASSETS, read_views
 from xtask.manifest.module import (
     Dependency,
     Module,

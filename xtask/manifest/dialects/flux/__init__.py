@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xtask.diagnostics import did_you_mean
 from xtask.manifest import grammar
 from xtask.manifest.code import symbol
-from xtask.manifest.dialects import flux_code, shared
+from xtask.manifest.dialects import shared
+from xtask.manifest.dialects.flux import code as flux_code
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
 from xtask.manifest.module import (
     DatabaseTable,

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest import grammar
-from xtask.manifest.dialects.odoo import check_bundle, entries, is_bundle
+from xtask.manifest.dialects.fastvue.odoo import check_bundle, entries, is_bundle
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import cargo, grammar
-from xtask.manifest.dialects.rustok_crate import (
+from xtask.manifest.dialects.rustok.crate import (
     PATH,
     Crate,
     Names,
@@ -20,8 +20,8 @@ from xtask.manifest.dialects.rustok_crate import (
     require_symbols,
     require_version,
 )
-from xtask.manifest.dialects.rustok_pages import SURFACES, read_pages
-from xtask.manifest.dialects.rustok_settings import read_settings
+from xtask.manifest.dialects.rustok.pages import SURFACES, read_pages
+from xtask.manifest.dialects.rustok.settings import read_settings
 from xtask.manifest.module import Expected, Module, Requirement, Stated
 from xtask.manifest.table import shortened
 

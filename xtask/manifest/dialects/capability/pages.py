@@ -13,7 +13,7 @@ from xtask.manifest.table import shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xtask.manifest.dialects.capability_handlers import Identity
+    from xtask.manifest.dialects.capability.handlers import Identity
     from xtask.manifest.table import Table
 
 _CATEGORIES = ("monitoring", "operations", "settings", "tools")

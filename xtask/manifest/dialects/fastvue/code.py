@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest.code import symbol
 from xtask.manifest.dialects import shared
-from xtask.manifest.dialects.odoo import entries
+from xtask.manifest.dialects.fastvue.odoo import entries
 from xtask.manifest.grammar import Grammar
 from xtask.manifest.module import DatabaseTable, EntryPoint, Hook, Operation, Router
 from xtask.manifest.table import shortened

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import did_you_mean
-from xtask.manifest.dialects.odoo import entries
+from xtask.manifest.dialects.fastvue.odoo import entries
 from xtask.manifest.dialects.shared import route_name, route_path
 from xtask.manifest.module import Navigation, Route
 from xtask.manifest.table import shortened
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from xtask.diagnostics import Place, Problems
-    from xtask.manifest.dialects.fastvue_views import Views
+    from xtask.manifest.dialects.fastvue.views import Views
     from xtask.manifest.table import Table
 
 # FastVue's default of `sequence`.

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from xtask.manifest import grammar
 from xtask.manifest.cron import is_schedule
-from xtask.manifest.dialects.capability_handlers import HANDLER_RULE, read_handler
-from xtask.manifest.dialects.capability_settings import read_field
+from xtask.manifest.dialects.capability.handlers import HANDLER_RULE, read_handler
+from xtask.manifest.dialects.capability.settings import read_field
 from xtask.manifest.module import Endpoint, Event, Hook, Job, Operation, Router
 from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
-    from xtask.manifest.dialects.capability_handlers import Code, Identity
+    from xtask.manifest.dialects.capability.handlers import Code, Identity
     from xtask.manifest.module import EntryPoint
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

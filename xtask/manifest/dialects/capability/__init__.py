@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
 from xtask.manifest.dialects import shared
-from xtask.manifest.dialects.capability_code import read_capabilities, read_entry
-from xtask.manifest.dialects.capability_dependencies import read_dependencies
-from xtask.manifest.dialects.capability_handlers import Code, Identity
-from xtask.manifest.dialects.capability_pages import FrontEnd, read_flat, read_nested
-from xtask.manifest.dialects.capability_settings import read_settings
+from xtask.manifest.dialects.capability.code import read_capabilities, read_entry
+from xtask.manifest.dialects.capability.dependencies import read_dependencies
+from xtask.manifest.dialects.capability.handlers import Code, Identity
+from xtask.manifest.dialects.capability.pages import FrontEnd, read_flat, read_nested
+from xtask.manifest.dialects.capability.settings import read_settings
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
 from xtask.manifest.folder import Folder
 from xtask.manifest.module import (
