@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support import flux, workspace
 from xtask.digest import sha256
 from xtask.pipeline.surface import surfaces
@@ -25,7 +27,11 @@ def test_code_and_files_of_a_module_are_described(tmp_path: Path) -> None:
             "requires": ["backups", "networks"],
             "app_range": ">=1.2.0",
             "migrations": [
-                {"up": up, "content": [sha256(flux.FILES[path].encode()) for path in (up, down)]}
+                {
+                    "up": up,
+                    "removes": False,
+                    "content": [sha256(flux.FILES[path].encode()) for path in (up, down)],
+                }
             ],
             "hooks": [
                 {
@@ -49,7 +55,11 @@ def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
     workspace.write(tmp_path, workspace.composition("cart") | files | steps)
     (module,) = workspace.selection(tmp_path).modules
     assert surfaces([module])["cart"]["migrations"] == [
-        {"up": "steps/1.up.sql", "content": [sha256(b"-- up\n"), sha256(b"-- down\n")]}
+        {
+            "up": "steps/1.up.sql",
+            "removes": False,
+            "content": [sha256(b"-- up\n"), sha256(b"-- down\n")],
+        }
     ]
 
 
@@ -59,3 +69,23 @@ def test_a_module_without_a_folder_has_nothing_to_describe(tmp_path: Path) -> No
     from dataclasses import replace
 
     assert surfaces([replace(module, root=None)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "removes"),
+    [
+        ("ALTER TABLE a ADD COLUMN b INTEGER;", False),
+        ("alter table a drop  column b;", True),
+        ("DROP TABLE a;", True),
+        ("ALTER TABLE a RENAME TO b;", True),
+        ("CREATE TABLE dropped_columns (a INTEGER);", False),
+    ],
+)
+def test_a_migration_that_takes_something_away_says_so(
+    tmp_path: Path, statement: str, *, removes: bool
+) -> None:
+    steps = {f"cart/src/cart/steps/1.{half}.sql": statement for half in ("up", "down")}
+    files = workspace.module("cart", '[migrations]\ndirectory = "steps"\n')
+    workspace.write(tmp_path, workspace.composition("cart") | files | steps)
+    (module,) = workspace.selection(tmp_path).modules
+    assert surfaces([module])["cart"]["migrations"][0]["removes"] is removes

@@ -115,6 +115,14 @@ def test_the_largest_step_counts_and_every_reason_is_named() -> None:
     ]
 
 
+def test_a_new_migration_that_drops_something_needs_a_major_step() -> None:
+    step = {"up": "002.sql", "removes": True, "content": ["sha256:c", "sha256:d"]}
+    needed, reasons = changed(migrations=[*STATE["migrations"], step])
+    assert needed == "major"
+    assert "migration `002.sql` drops or renames something" in reasons
+    assert changed(migrations=[*STATE["migrations"], {**step, "removes": False}])[0] == "minor"
+
+
 def test_nothing_changed_needs_no_step() -> None:
     changes = compare(STATE, STATE, same_source=True)
     assert (changes.needed, changes.given, changes.reasons) == ("none", "none", ())

@@ -140,7 +140,7 @@ def _is_ours(values: Mapping[str, object], place: Place, problems: Problems) -> 
             "XT0106",
             f"schema {schema!r} is not known to this version of xtask",
             place.at("schema"),
-            help=f"this version reads `schema = {SCHEMA}`",
+            help=f"this version reads `schema = {SCHEMA}`, and RusToK's {RUSTOK_SCHEMA}",
         )
     else:
         return True

@@ -198,9 +198,7 @@ class Table:
 
     def _keys_help(self) -> str:
         if len(self._asked) > _MANY_KEYS:
-            return (
-                f"docs/dialects.md says where the {len(self._asked)} keys of {self.name} come from"
-            )
+            return f"{self.name} has {len(self._asked)} keys, and none of them is close to this"
         return f"the keys of {self.name} are {listed(sorted(self._asked))}"
 
     def _get(self, key: str, kind: type, default: Any, *, required: bool = False) -> Any:  # noqa: ANN401

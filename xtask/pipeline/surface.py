@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Problems
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xtask.manifest.module import EntryPoint, Module
+
+# What takes something away from a table that code may still ask for.
+_REMOVES = re.compile(r"\b(?:DROP\s+(?:TABLE|COLUMN)|RENAME\s+(?:TO|COLUMN))\b", re.IGNORECASE)
 
 
 def surfaces(modules: Iterable[Module]) -> dict[str, dict[str, Any]]:
@@ -36,6 +40,7 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
         "migrations": [
             {
                 "up": step.up,
+                "removes": bool(_REMOVES.search((package / step.up).read_text("utf-8", "replace"))),
                 "content": [sha256_file(package / path) for path in (step.up, step.down)],
             }
             for step in module.migrations

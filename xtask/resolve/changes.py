@@ -109,6 +109,7 @@ def _reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Re
             yield from _parts(kind, *states, loss="minor" if name in _LESS else "major")
     yield from _settings(before.get("settings", {}), after.get("settings", {}))
     yield from _requirements(before, after)
+    yield from _removals(before, after)
     if "app_range" in before and "app_range" in after:
         yield from _application(before["app_range"], after["app_range"])
     old, new = before.get("health"), after.get("health")
@@ -117,6 +118,14 @@ def _reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Re
         yield Reason(
             "major" if old else "minor", f"health {word}" + (f", not at `{old}`" if old else "")
         )
+
+
+def _removals(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Reason]:
+    """Yield each new migration that drops or renames a table or a column."""
+    known = {step["up"] for step in before.get("migrations", ())}
+    for step in after.get("migrations", ()):
+        if step.get("removes") and step["up"] not in known:
+            yield Reason("major", f"migration `{step['up']}` drops or renames something")
 
 
 def _by_key(parts: Any, kind: _Kind) -> dict[str, Mapping[str, Any]]:  # noqa: ANN401 - a list or a table

@@ -1,7 +1,7 @@
 """The BMC dialect: `module.json` of a module for the BMC Hub.
 
 Most is convention there: a folder with `backend/router.py` for the API, `frontend/views.py` and
-`templates/` for pages in HTML, and `migrations/`. docs/dialects.md describes every key.
+`templates/` for pages in HTML, and `migrations/`. docs/dialects.md says what becomes of them.
 """
 
 from __future__ import annotations
@@ -212,6 +212,9 @@ def _settings(table: Table) -> tuple[Setting, ...]:
             continue
         config.require_key(key, grammar.SETTING)
         value = config.scalar(key)
+        if key in found:
+            tip = "write it in `safety_switches`: it is true until an environment turns it off"
+            config.wrong("XT0205", f"`{key}` is a safety switch", key, help=tip)
         if value is not None and grammar.SETTING.matches(key):
             found.setdefault(
                 key, _setting(key, _TYPES[type(value)], value, "", config.place.at(key))

@@ -2,7 +2,7 @@
 
 The format is that of the platform's module registry: a folder that is a package, with the manifest,
 `__init__.py`, and where they are needed `routes.py`, `hooks.py`, `frontend/` and `migrations/`.
-docs/dialects.md describes every key.
+docs/dialects.md says what becomes of them.
 """
 
 from __future__ import annotations
