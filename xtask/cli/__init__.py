@@ -30,10 +30,11 @@ EXIT_BUG = 70
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    # A verb lives for seconds and keeps what it reads: looking for cycles in it only costs time,
-    # and most of all at the end, where the interpreter would look through every module.
-    gc.set_threshold(100_000)
-    atexit.register(gc.freeze)
+    if argv is None:  # the process is ours
+        # A verb lives for seconds and keeps what it reads: looking for cycles in it only costs
+        # time, and most of all at the end, where the interpreter would look through everything.
+        gc.disable()
+        atexit.register(gc.freeze)
     words = list(sys.argv[1:] if argv is None else argv)
     output = Output(as_json="--json" in words)
     workspace = Path()

@@ -9,6 +9,7 @@ import json
 import keyword
 import math
 import re
+from json.encoder import encode_basestring
 from typing import Any
 
 from xtask.errors import XtaskError
@@ -145,9 +146,12 @@ def typescript(value: str | list[str]) -> Safe:
 
 def json_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return JSON in which everything that cannot be seen, such as U+202E, is an escape."""
-    if not value and isinstance(value, list | dict):  # the encoder is slow to start
+    if isinstance(value, str):  # the encoder is slow to start
+        text = encode_basestring(value)
+    elif not value and isinstance(value, list | dict):
         return "[]" if isinstance(value, list) else "{}"
-    text = _ENCODER.encode(value)
+    else:
+        text = _ENCODER.encode(value)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -48,19 +48,39 @@ _PLAIN_HELP = {
 class Table:
     """One table, its place, and the keys that were asked for."""
 
-    __slots__ = ("_asked", "_is_table", "_values", "name", "place", "problems")
+    __slots__ = ("_asked", "_is_table", "_key", "_named", "_values", "place", "problems")
 
-    def __init__(self, values: dict[str, Any], place: Place, problems: Problems, name: str) -> None:
-        """Start reading `values`; `name` is what messages call the table.
+    def __init__(
+        self,
+        values: dict[str, Any],
+        place: Place,
+        problems: Problems,
+        named: str | Table,
+        key: str = "",
+    ) -> None:
+        """Start reading `values`.
 
         None, which JSON and Python have, counts as absent.
+
+        Args:
+            values: the table.
+            place: where it stands.
+            problems: where everything wrong goes.
+            named: what messages call the table, or the table that it stands in.
+            key: its key there.
         """
         self._values = values
         self._asked: set[str] = set()
         self._is_table = True
         self.place = place
         self.problems = problems
-        self.name = name
+        self._named = named
+        self._key = key
+
+    @property
+    def name(self) -> str:
+        """What messages call the table."""
+        return self._named if isinstance(self._named, str) else self._named.path_of(self._key)
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
@@ -145,7 +165,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         """Return a table inside this one, empty when the key is absent."""
-        inside = Table(self._get(key, dict, {}), self.place.at(key), self.problems, self._path(key))
+        inside = Table(self._get(key, dict, {}), self.place.at(key), self.problems, self, key)
         # Of something else than a table nothing more is said than that.
         inside._is_table = isinstance(self._values.get(key, {}), dict)
         return inside
@@ -155,9 +175,8 @@ class Table:
         found = []
         for index, value in enumerate(self._get(key, list, [])):
             if isinstance(value, dict):
-                found.append(
-                    Table(value, self.place.at(key, index), self.problems, self._path(key))
-                )
+                place = self.place.at(key, index)
+                found.append(Table(value, place, self.problems, self, key))
             else:
                 self._wrong_type(f"an entry of `{key}`", dict, value, self.place.at(key, index))
         return found
@@ -215,7 +234,8 @@ class Table:
             return default
         return value
 
-    def _path(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
+        """Return what messages call something under a key of this table."""
         brackets = "[{}]" if "=" in self.place.source.pair else "{}"
         path = f"{self.name.strip('`[]')}.{key}" if self.place.key else key
         return f"`{brackets.format(path)}`"

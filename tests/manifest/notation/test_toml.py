@@ -239,7 +239,7 @@ def test_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:
     problems = Problems()
     assert read_toml(tmp_path, "here", problems) is None
     assert [problem.message for problem in problems.found] == [
-        "cannot read `here`: it is not a file"
+        "cannot read `here`: Is a directory"
     ]
 
 

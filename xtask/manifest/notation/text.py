@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -72,11 +73,15 @@ def read_text(path: Path, shown: str, problems: Problems) -> str | None:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Return the file's start; what is no file is not opened, because a pipe would never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is not a file")
-    with path.open("rb") as stream:
+    """Return the file's start; nothing is waited for, because a pipe would never end."""
+    with open(path, "rb", buffering=0, opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
         return stream.read(MAX_BYTES + 1)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def broken(text: str, shown: str, span: Span, message: str, help: str, problems: Problems) -> None:  # noqa: A002, PLR0913, PLR0917
