@@ -21,24 +21,24 @@ _MODULES = Path(__file__).parent
 
 
 def _import_as(package: str, folder: Path) -> None:
-    """Import a folder that is a package under another name than its path gives it."""
+    """Import a folder that is a package under its name in the product, and only under that one."""
     spec = spec_from_file_location(
         package, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
     assert spec
     assert spec.loader
-    sys.modules[package] = module_from_spec(spec)
+    # pytest looks for it under the name that its path gives it.
+    sys.modules[package] = sys.modules[folder.name] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules[package])
 
 
 for _source in sorted(_MODULES.glob("*/src"), reverse=True):
     sys.path.insert(0, str(_source))
-# For the generated registry, and for folders that are packages themselves: `modules.crm`.
-sys.path.append(str(_MODULES.parent))
-for _name in ("app", "app.modules"):
-    sys.modules[_name] = ModuleType(_name)
+sys.path.append(str(_MODULES.parent))  # for the generated registry
+sys.modules["app.modules"] = ModuleType("app.modules")  # `app` has other parts in the host
 _import_as("app.modules.invoices", _MODULES / "invoices")
-_import_as("modules.vmware_vcenter", _MODULES / "vmware-vcenter")
+for _name in ("crm", "databases", "vmware-vcenter"):
+    _import_as(f"modules.{_name.replace('-', '_')}", _MODULES / _name)
 
 TOKEN = "a-token-for-tests"  # noqa: S105 - grants nothing anywhere else
 

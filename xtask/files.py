@@ -45,11 +45,29 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Replace the folder `path` with one that holds exactly these files, by relative path."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(path, replaces=True) as new:
+        for name, data in sorted(files.items()):
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(data)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; it becomes `path`, or is removed on an error.
+
+    Args:
+        path: where it comes to be, in a folder that exists.
+        replaces: a folder that is there is removed; otherwise none may be there.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
         new = Path(temporary) / "new"
-        for name, data in sorted(files.items()):
-            write_atomic(new / name, data)
-        if path.exists():
+        new.mkdir()
+        yield new
+        for folder, _, names in os.walk(new):
+            for name in names:
+                _fsync(Path(folder, name))
+            _fsync(Path(folder))
+        if replaces and path.exists():
             path.rename(Path(temporary) / "old")
         new.rename(path)
         _fsync(path.parent)

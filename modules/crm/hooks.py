@@ -3,19 +3,25 @@
 import json
 from importlib.resources import files
 
-from module_sdk import Context, text
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
 
-from .models import lead, stage
+from .models import Lead, Stage
 from .services import leads
 
 
-async def pre_init(context: Context) -> None:
-    """Create the tables of the models."""
-    for table in (stage.TABLE, lead.TABLE):
-        await context.db.execute(text(table))
+def pre_init(db: Session) -> None:
+    """Refuse a database that has tables of these names: this module has not made them.
+
+    Raises:
+        RuntimeError: it has; the product does not start, and nothing has changed.
+    """
+    own = {Lead.__tablename__, Stage.__tablename__}
+    if taken := sorted(own.intersection(inspect(db.connection()).get_table_names())):
+        raise RuntimeError(f"the database has {', '.join(taken)} already; rename them first")
 
 
-async def post_init(context: Context) -> None:
+def post_init(db: Session) -> None:
     """Load the stages that the module comes with."""
     data = files(__package__).joinpath("data/stages.json").read_text(encoding="utf-8")
-    await leads.add_stages(context.db, json.loads(data))
+    leads.add_stages(db, json.loads(data))

@@ -1,9 +1,9 @@
 """Virtual machines and synchronisations, in the database of the product."""
 
 from datetime import datetime
-from typing import Any
+from sqlite3 import Connection
 
-from module_sdk import AsyncSession, BaseModel, text
+from pydantic import BaseModel
 
 
 class Machine(BaseModel):
@@ -14,44 +14,41 @@ class Machine(BaseModel):
     state: str
 
 
-async def list_all(db: AsyncSession) -> list[Machine]:
+def list_all(connection: Connection) -> list[Machine]:
     """Return every machine, by name."""
     statement = "SELECT name, memory_gb, state FROM vmware_vcenter_machines ORDER BY name"
-    return [Machine(**row) for row in (await db.execute(text(statement))).mappings()]
+    return [Machine(**row) for row in connection.execute(statement)]
 
 
-async def order(db: AsyncSession, name: str, memory_gb: int) -> Machine | None:
+def order(connection: Connection, name: str, memory_gb: int) -> Machine | None:
     """Store a machine, and return it unless one has the name already."""
     statement = (
-        "INSERT INTO vmware_vcenter_machines (name, memory_gb) VALUES (:name, :memory_gb)"
+        "INSERT INTO vmware_vcenter_machines (name, memory_gb) VALUES (?, ?)"
         " ON CONFLICT (name) DO NOTHING RETURNING name, memory_gb, state"
     )
-    rows = await db.execute(text(statement), {"name": name, "memory_gb": memory_gb})
-    row = rows.mappings().first()
+    row = connection.execute(statement, (name, memory_gb)).fetchone()
     return Machine(**row) if row else None
 
 
-async def remove(db: AsyncSession, name: str) -> bool:
+def remove(connection: Connection, name: str) -> bool:
     """Remove a machine, and say whether there was one."""
-    statement = text("DELETE FROM vmware_vcenter_machines WHERE name = :name")
-    return (await db.execute(statement, {"name": name})).rowcount == 1
+    statement = "DELETE FROM vmware_vcenter_machines WHERE name = ?"
+    return connection.execute(statement, (name,)).rowcount == 1
 
 
-async def last_synchronised(db: AsyncSession) -> datetime | None:
+def last_synchronised(connection: Connection) -> datetime | None:
     """Return when the last synchronisation began."""
-    moment: Any = await db.scalar(text("SELECT max(at) FROM vmware_vcenter_synchronisations"))
+    statement = "SELECT max(at) FROM vmware_vcenter_synchronisations"
+    (moment,) = connection.execute(statement).fetchone()
     return datetime.fromisoformat(moment) if moment else None
 
 
-async def synchronise(db: AsyncSession, host: str, now: datetime) -> int:
+def synchronise(connection: Connection, host: str, now: datetime) -> int:
     """Start every machine that was ordered, and return how many there were."""
     statement = "UPDATE vmware_vcenter_machines SET state = 'running' WHERE state = 'ordered'"
-    started = (await db.execute(text(statement))).rowcount
-    await db.execute(
-        text(
-            "INSERT INTO vmware_vcenter_synchronisations (at, host, started)"
-            " VALUES (:at, :host, :started)"
-        ),
-        {"at": now.isoformat(timespec="seconds"), "host": host, "started": started},
+    started = connection.execute(statement).rowcount
+    connection.execute(
+        "INSERT INTO vmware_vcenter_synchronisations (at, host, started) VALUES (?, ?, ?)",
+        (now.isoformat(timespec="seconds"), host, started),
     )
     return started

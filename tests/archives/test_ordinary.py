@@ -186,6 +186,19 @@ def test_an_archive_of_nothing_is_unpacked_to_an_empty_folder(tmp_path: Path) ->
     assert tree(tmp_path / "x") == {".": (0o755, b"")}
 
 
+def test_what_macos_adds_is_listed_and_never_unpacked(tmp_path: Path) -> None:
+    added = ("__MACOSX/._shop", "__MACOSX/shop/._api.py", "shop/.DS_Store", "shop/x/.DS_Store")
+    kept = ("shop/._kept", "shop/__MACOSX/kept", "shop/api.py", "shop/my.DS_Store")
+    path = tmp_path / "x.zip"
+    path.write_bytes(archive(*(Part(name=name.encode()) for name in (*added, *kept))))
+    listed = unpack(path, tmp_path / "x", strip_top=True)
+    assert added == listed.left_out
+    assert kept == tuple(entry.path for entry in listed.contents)
+    assert {"."} | {"._kept", "__MACOSX", "__MACOSX/kept", "api.py", "my.DS_Store"} == set(
+        tree(tmp_path / "x")
+    )
+
+
 def test_an_archive_in_an_archive_is_content(tmp_path: Path) -> None:
     inner = archive(Part(name=b"top/inner"))
     (tmp_path / "x.zip").write_bytes(archive(Part(name=b"top/x.zip", data=inner)))

@@ -9,14 +9,22 @@ import pytest
 
 from tests.archives.attacks import ATTACKS, CONTENTS, MIB, WIDEST, named
 from tests.archives.builder import DEFLATED, FOLDER, Part, archive
-from xtask.archives import LIMITS, REASONS, ArchiveError, open_archive, read_archive, single_top
+from xtask.archives import (
+    LIMITS,
+    REASONS,
+    ArchiveError,
+    open_archive,
+    read_archive,
+    single_top,
+    top_of,
+)
 from xtask.archives.refusals import shown
 from xtask.errors import UntrustedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ELSEWHERE = {"large-archive", "truncated", "no-single-top"}
+ELSEWHERE = {"large-archive", "truncated", "no-files", "no-single-top"}
 
 
 @pytest.fixture
@@ -98,7 +106,7 @@ def test_refuses_an_archive_that_shrinks_while_it_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("x",), ("top/x", "y"), ("a/x", "b/x"), ("top/x", "top.x"), ()], ids=str
+    "names", [("x",), ("top/x", "y"), ("a/x", "b/x"), ("top/x", "top.x")], ids=str
 )
 def test_refuses_to_guess_which_folder_is_the_one_at_the_top(
     path: Path, names: tuple[str, ...]
@@ -109,6 +117,28 @@ def test_refuses_to_guess_which_folder_is_the_one_at_the_top(
     assert caught.value.reason == "no-single-top"
 
 
+@pytest.mark.parametrize("names", [(), ("__MACOSX/x", ".DS_Store")], ids=str)
+def test_refuses_an_archive_of_nothing_where_a_folder_is_wanted(
+    path: Path, names: tuple[str, ...]
+) -> None:
+    path.write_bytes(named(*names))
+    with pytest.raises(ArchiveError, match=r"^the archive has no files$"):
+        single_top(read_archive(path))
+
+
+def test_two_folders_at_the_top_are_both_named(path: Path) -> None:
+    path.write_bytes(named("a/x", "b/x"))
+    with pytest.raises(ArchiveError, match=r"^'b/x' does not lie .* \(there is 'a' too\)$"):
+        single_top(read_archive(path))
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/../x", "top//.DS_Store"])
+def test_what_macos_adds_has_to_be_plain_too(path: Path, name: str) -> None:
+    path.write_bytes(named("top/x", name))
+    with pytest.raises(ArchiveError):
+        read_archive(path)
+
+
 def test_a_refusal_names_archive_and_entry_and_says_what_to_do(path: Path) -> None:
     path.write_bytes(named("../x"))
     with pytest.raises(UntrustedError) as caught:
@@ -116,6 +146,14 @@ def test_a_refusal_names_archive_and_entry_and_says_what_to_do(path: Path) -> No
     assert caught.value.exit_code == 5
     assert caught.value.message == "vendor.zip: '../x' leads out of its folder with `..`"
     assert caught.value.help == "rename it and pack the archive again"
+
+
+def test_a_refusal_of_the_top_names_the_archive_too(path: Path) -> None:
+    path.write_bytes(named())
+    with pytest.raises(ArchiveError, match=r"^vendor\.zip: the archive has no files$"):
+        top_of(path)
+    path.write_bytes(named("top/x"))
+    assert top_of(path) == "top"
 
 
 def test_a_refusal_names_both_entries_that_collide(path: Path) -> None:

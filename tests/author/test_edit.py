@@ -53,6 +53,12 @@ def test_a_required_module_is_not_enabled_by_name() -> None:
     assert said["settings"]["default_enabled"] == ["cart"]
 
 
+def test_a_module_that_is_enabled_already_is_named_once() -> None:
+    listed = COMMENTED.replace('"cart",  # on', '"cart", "gifts"')
+    said = tomli.loads(with_entry(listed, "gifts", ENTRY))
+    assert said["settings"]["default_enabled"] == ["cart", "gifts"]
+
+
 def test_a_module_goes_with_its_settings_and_leaves_the_comments_of_others() -> None:
     text = without_entry(COMMENTED, "cart")
     said = tomli.loads(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import tomli
 from tests.support import workspace
 from tests.support.workspace import write
 from xtask.author.scaffold import scaffold
+from xtask.cli import main
 from xtask.errors import InvalidError, UntrustedError, UsageError
 from xtask.pipeline.authoring import add_module, import_archive, new_module, remove_module
 from xtask.settings import Workspace
@@ -129,6 +131,12 @@ def test_nobody_is_added_twice(tmp_path: Path) -> None:
         add_module(shop(tmp_path), "cart", PATH)
 
 
+@pytest.mark.parametrize("path", ["cart", "cart/"])
+def test_a_folder_is_not_added_under_a_second_name(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UsageError, match=r"cart is in modules.toml already, as `cart`"):
+        add_module(shop(tmp_path), "basket", {"source": "path", "path": path})
+
+
 def test_a_removed_module_leaves_its_folder(tmp_path: Path) -> None:
     settings = '[settings]\ndefault_enabled = ["host", "cart"]\n[settings.modules.cart]\nx = 1\n'
     setting = '[settings.x]\ntype = "integer"\ndefault = 1\n'
@@ -218,9 +226,28 @@ def test_the_folder_in_an_archive_may_have_another_name(tmp_path: Path) -> None:
     assert import_archive(ours, zipped(tmp_path / "x.zip", data)).folder == "modules/wishes"
 
 
+def test_what_macos_added_to_an_archive_is_left_out_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = shop(tmp_path / "shop")
+    files = scaffold("wishes", "native")
+    data = {f"wishes/{path}": content for path, content in files.items()}
+    added = {"__MACOSX/._wishes": b"x", "wishes/.DS_Store": b"x"}
+    path = zipped(tmp_path / "x.zip", data | added)
+    words = ["import", str(path), "--workspace", str(ours.root), "--json"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["left_out"] == ["__MACOSX/._wishes", "wishes/.DS_Store"]
+    assert printed.err == "left out 2 of macOS's own files, such as __MACOSX/._wishes\n"
+    found = everything(ours.root / "modules/wishes")
+    assert {path for path, content in found.items() if content is not None} == set(files)
+
+
 BAD = {
     "two tops": ({"a/module.toml": b"", "b/module.toml": b""}, UntrustedError),
     "no top": ({"module.toml": b""}, UntrustedError),
+    "nothing": ({}, UntrustedError),
+    "what macOS added only": ({"__MACOSX/._a": b"", "a/.DS_Store": b""}, UntrustedError),
     "a way out": ({"a/../../module.toml": b""}, UntrustedError),
     "no manifest": ({"a/readme": b""}, InvalidError),
     "a broken manifest": ({"a/module.toml": b"["}, InvalidError),

@@ -132,6 +132,26 @@ def test_a_version_in_pieces_is_refused_and_no_file_changes(tmp_path: Path) -> N
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("dialect", "file", "version"),
+    [("bmc", "module.json", "0.0.0"), ("fastvue", "__manifest__.py", "1.0.0")],
+)
+def test_a_manifest_without_a_version_is_told_how_to_say_one(
+    tmp_path: Path, dialect: str, file: str, version: str
+) -> None:
+    ours = module(tmp_path, "gifts", dialect)
+    path = tmp_path / "modules/gifts" / file
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"version"' not in line))
+    before = everything(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        bump(ours, "gifts", "minor")
+    shown = f"modules/gifts/{file}"
+    assert caught.value.message == f"`{shown}` does not say a version, so it counts as {version}"
+    assert caught.value.help == f'write `"version": "{version}"` there, and bump it then'
+    assert everything(tmp_path) == before
+
+
 def test_two_versions_are_a_problem_before_they_are_bumped(tmp_path: Path) -> None:
     ours = module(tmp_path, "gifts", "flux")
     (tmp_path / "modules/gifts/__init__.py").write_text('__version__ = "1.0.1"\n')

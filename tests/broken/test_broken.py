@@ -31,6 +31,11 @@ CASES = sorted(
 TESTED_ELSEWHERE = {
     "XT0401": HERE.parent / "package/test_check.py",
     "XT0402": HERE.parent / "package/test_declared.py",
+    "XT0403": HERE.parent / "package/test_unused.py",
+    "XT0404": HERE.parent / "acceptance/test_secrets.py",
+    "XT0405": HERE.parent / "acceptance/test_secrets.py",
+    "XT0406": HERE.parent / "acceptance/test_bases.py",
+    "XT0407": HERE.parent / "acceptance/test_bases.py",
     "XT0215": HERE.parent / "acceptance/test_build.py",
     "XT0102": Path(__file__),
     "XT0315": HERE.parent / "acceptance/test_authoring.py",

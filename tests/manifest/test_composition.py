@@ -41,6 +41,7 @@ deployment_profile = "headless"
 [image]
 base = "interpreter"
 repository = "localhost:5000/shop/front"
+compression = "gzip"
 
 [modules]
 content = {{ source = "path", path = "modules/content", required = true }}
@@ -92,9 +93,9 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     found, codes = read(tmp_path, EVERYTHING)
     assert codes == []
     assert found
-    assert (found.app, found.platform, found.profile) == ("shop-front", "linux/arm64", "debug")
+    assert (found.app, found.platforms, found.profile) == ("shop-front", ("linux/arm64",), "debug")
     assert (found.deployment_profile, found.base) == ("headless", "interpreter")
-    assert found.repository == "localhost:5000/shop/front"
+    assert (found.repository, found.compression) == ("localhost:5000/shop/front", "gzip")
     assert {name: entry.source for name, entry in found.entries.items()} == {
         "content": PathSource("modules/content"),
         "shop": PathSource("shop"),
@@ -126,12 +127,20 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert prod[:5] == ("prod", 5, "docker", 9000, ("staging",))
 
 
+def test_refuses_a_module_that_is_enabled_twice(tmp_path: Path) -> None:
+    text = 'schema = 1\napp = "shop"\n[settings]\ndefault_enabled = ["a", "b", "a"]\n'
+    found, codes = read(tmp_path, text)
+    assert codes == ["XT0204"]
+    assert found
+    assert [name for name, _ in found.default_enabled or ()] == ["a", "b"]
+
+
 def test_nearly_everything_has_a_default(tmp_path: Path) -> None:
     found, codes = read(tmp_path, 'schema = 1\napp = "shop"\n')
     assert codes == []
     assert found
-    assert (found.platform, found.profile, found.deployment_profile) == (
-        "linux/amd64",
+    assert (found.platforms, found.profile, found.deployment_profile) == (
+        ("linux/amd64",),
         "release",
         "monolith",
     )
@@ -216,3 +225,57 @@ VALUES = [
 def test_any_value_anywhere_is_read_or_a_problem(tmp_path: Path, old: str, new: str) -> None:
     found, codes = read(tmp_path, EVERYTHING.replace(f"= {old}", f"= {new}", 1))
     assert found is not None or codes
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "interpreter",
+        "python:3.12-slim",
+        "registry.example/python:3.12",
+        "localhost:5000/a/b:latest",
+        f"registry.example/python@sha256:{'0' * 64}",
+        f"ghcr.io/team/python:3.12@sha256:{'0' * 64}",
+        "oci:bases/python",
+        "oci:bases/python:3.12-slim",
+    ],
+)
+def test_a_base_is_this_python_an_image_or_a_layout(tmp_path: Path, base: str) -> None:
+    found, codes = read(tmp_path, f'schema = 1\napp = "shop"\n[image]\nbase = "{base}"\n')
+    assert codes == []
+    assert found
+    assert found.base == base
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "", "interpreter:1", "python", "registry.example/python", "Python:3.12", "oci:", "oci:/abs",
+        "oci:a/../b", "oci:a:b:c", "https://registry.example/python:3.12", "python:3.12@sha256:0",
+        "user@registry.example/python:3.12", "a b:1", "x" * 200 + ":1",
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_base(tmp_path: Path, base: str) -> None:
+    text = f'schema = 1\napp = "shop"\n[image]\nbase = "{base}"\n'
+    assert read(tmp_path, text)[1] == ["XT0205"]
+
+
+@pytest.mark.parametrize(
+    ("target", "platforms"),
+    [
+        ('["linux/amd64"]', ("linux/amd64",)),
+        ('["linux/arm64", "x86_64-unknown-linux-gnu"]', ("linux/amd64", "linux/arm64")),
+    ],
+)
+def test_platforms_are_a_set(tmp_path: Path, target: str, platforms: tuple[str, ...]) -> None:
+    text = f'schema = 1\napp = "shop"\n[build]\ntarget = {target}\n'
+    found, codes = read(tmp_path, text)
+    assert codes == []
+    assert found
+    assert found.platforms == platforms
+
+
+@pytest.mark.parametrize("target", ["[]", '["linux/amd64", "linux/amd64"]', '["windows/amd64"]'])
+def test_refuses_platforms_that_are_none_or_twice(tmp_path: Path, target: str) -> None:
+    text = f'schema = 1\napp = "shop"\n[build]\ntarget = {target}\n'
+    assert "XT0204" in read(tmp_path, text)[1]

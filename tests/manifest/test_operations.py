@@ -11,7 +11,7 @@ from tests.support.workspace import write
 from xtask.diagnostics import Place, Problems, Source
 from xtask.manifest.code import read_code
 from xtask.manifest.folder import Folder
-from xtask.manifest.operations import read_operations
+from xtask.manifest.operations import openapi_path, read_operations, unnamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,8 @@ def test_each_method_is_answered_below_the_prefix(method: str) -> None:
         ('@r.api_route("/x", methods=METHODS)', []),
         ('@r.get(path="/x")', ["r: GET /p/x"]),
         ('@r.get("")', ["r: GET /p"]),
-        ('@r.get("/{a}/{b:path}/{c:int}")', ["r: GET /p/{a}/{b}/{c}"]),
+        ('@r.get("/{a}/{b:path}/{c:int}")', ["r: GET /p/{a}/{b:path}/{c:int}"]),
+        ('@r.get("/{a:str}")', ["r: GET /p/{a}"]),
         ('@r.get("/a")\n@r.post("/b")', ["r: GET /p/a", "r: POST /p/b"]),
         ('@api.router.get("/x")', ["api.router: GET /x"]),
         ('@imported.get("/x")', ["imported: GET /x"]),
@@ -157,3 +158,66 @@ def test_the_place_of_an_operation_is_its_path(tmp_path: Path) -> None:
     code = read_code(Folder(write(tmp_path, {"x.py": text}), "x"), "x.py", Problems())
     assert code
     assert [tuple(item.place.span()) for item in code.operations] == [(4, 5, 4)]
+
+
+def twice(tmp_path: Path, text: str) -> list[int]:
+    """Return the lines of what `r` of a file answers."""
+    folder = Folder(write(tmp_path, {"x.py": "r = APIRouter()\n" + text}), "x")
+    code = read_code(folder, "x.py", Problems())
+    assert code
+    return [item.place.span().line for item in code.operations if item.router == "r"]
+
+
+GET = '@r.get("/a")\ndef f(): 0\n'
+INSIDE = ' @r.get("/a")\n def f(): 0\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (GET + GET, [2, 4]),
+        (GET + '@r.get("/a")\n' + GET, [2, 4, 5]),
+        (GET + "if x:\n" + INSIDE, [2, 5]),
+        (GET + "try:\n" + INSIDE + "except E:\n" + INSIDE, [2, 5, 8]),
+        ("if x:\n" + INSIDE + INSIDE, [3, 5]),
+        ("if x:\n" + INSIDE + " if y:\n " + INSIDE.replace("\n ", "\n  "), [3, 6]),
+        ("class A:\n" + INSIDE + GET, [3, 5]),
+        ("try: 0\nfinally:\n" + INSIDE + GET, [4, 6]),
+        ('r.include_router(b)\nb = APIRouter()\n@b.get("/a")\ndef f(): 0\n' + GET, [4, 6]),
+    ],
+)
+def test_an_operation_is_there_twice(tmp_path: Path, text: str, lines: list[int]) -> None:
+    assert twice(tmp_path, text) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("if x:\n" + INSIDE + "else:\n" + INSIDE, 3),
+        ("if x:\n" + INSIDE + "elif y:\n" + INSIDE + "else:\n" + INSIDE, 3),
+        ("try:\n" + INSIDE + "except E:\n" + INSIDE, 3),
+        ("match x:\n case 1:\n " + INSIDE.replace("\n ", "\n  ")
+         + " case 2:\n " + INSIDE.replace("\n ", "\n  "), 4),
+        ("if x:\n" + INSIDE + GET, 3),  # the first of the two wins, when it is there
+        ('if x:\n @r.get("/{a}")\n def f(): 0\n@r.get("/{b}")\ndef f(): 0\n', 3),
+        (GET + "r = APIRouter()\n" + GET, 2),  # another router of this name
+        ('b = APIRouter()\n@b.get("/a")\ndef f(): 0\n'
+         "if x:\n r.include_router(b)\n" + GET, 3),
+        ('b = APIRouter()\n@b.get("/a")\ndef f(): 0\n' + "r.include_router(b)\n" * 2, 3),
+        ('@r.api_route("/a", methods=["GET", "GET"])\ndef f(): 0\n', 2),
+    ],
+)  # fmt: skip
+def test_what_may_be_there_once_is_there_once(tmp_path: Path, text: str, line: int) -> None:
+    assert twice(tmp_path, text) == [line]
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "shape"),
+    [
+        ("/a", "/a", "/a"),
+        ("/a/{x}/{y}", "/a/{x}/{y}", "/a/{}/{}"),
+        ("/a/{x:int}.{y:path}", "/a/{x}.{y}", "/a/{:int}.{:path}"),
+    ],
+)
+def test_a_path_without_convertors_or_names(path: str, template: str, shape: str) -> None:
+    assert (openapi_path(path), unnamed(path)) == (template, shape)

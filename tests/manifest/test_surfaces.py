@@ -77,7 +77,11 @@ def read(root: Path, text: str) -> tuple[Composition, list[str]]:
 def test_r1_the_first_schema_is_read_as_it_is(tmp_path: Path) -> None:
     found, codes = read(tmp_path, FIRST)
     assert codes == []
-    assert (found.app, found.platform, found.profile) == ("rustok-server", "linux/amd64", "release")
+    assert (found.app, found.platforms, found.profile) == (
+        "rustok-server",
+        ("linux/amd64",),
+        "release",
+    )
     assert {name: entry.source for name, entry in found.entries.items()} == {
         "content": PathSource("crates/rustok-content"),
         "commerce": PathSource("crates/rustok-commerce"),
@@ -144,6 +148,30 @@ def test_what_is_wrong_is_noted_where_it_is(
 ) -> None:
     codes = read(tmp_path, SECOND.replace(old, new, 1))[1]
     assert expected in {code[: len(expected)] for code in codes}
+
+
+def test_what_rustoks_server_saves_of_nothing_is_nothing(tmp_path: Path) -> None:
+    saved = """schema = 1
+app = "a"
+[build.server]
+embed_admin = {}
+embed_storefront = true
+[build.admin]
+stack = "{}"
+public_url = ""
+redirect_uris = []
+[[build.storefront]]
+id = "default"
+stack = ""
+public_url = ""
+redirect_uris = []
+"""
+    assert read(tmp_path, saved.format("true", "leptos"))[1] == []
+    assert read(tmp_path, saved.format("false", ""))[1] == []
+    assert read(tmp_path, saved.format("false", "next"))[1] == [
+        "XT0202 6: `public_url` is missing in `[build.admin]`",
+        "XT0202 6: `redirect_uris` is missing in `[build.admin]`",
+    ]
 
 
 def test_refuses_two_storefronts_with_one_id(tmp_path: Path) -> None:

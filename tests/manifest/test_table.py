@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,3 +130,36 @@ def test_something_else_than_a_table_is_one_problem_and_not_many() -> None:
 @pytest.mark.parametrize(("length", "expected"), [(60, 60), (61, 60), (1000, 60)])
 def test_long_text_is_quoted_by_its_start(length: int, expected: int) -> None:
     assert len(shortened("x" * length)) == expected
+
+
+@pytest.mark.parametrize("value", [None, "a", 1, 1.5, True, [], {}, [{"a": [None, 1.5]}]])
+def test_a_plain_value_is_read_as_it_stands(value: object) -> None:
+    cursor = table({"key": value})
+    assert (cursor.plain("key"), codes(cursor)) == (value, [])
+
+
+def deep(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (inf, ("key",)),
+        ([1, {"a": nan}], ("key", 1, "a")),
+        ({"day": date(2026, 1, 1)}, ("key", "day")),
+        (deep(18), ("key", *[0] * 17)),
+        (deep(190), ("key", *[0] * 17)),
+    ],
+)
+def test_what_json_does_not_have_is_noted_where_it_is(
+    value: object, where: tuple[str | int, ...]
+) -> None:
+    cursor = table({"key": value})
+    assert cursor.plain("key") is None
+    assert codes(cursor) == ["XT0203"]
+    assert cursor.problems.found[0].place.key == where
+    assert table({"key": deep(17)}).plain("key") == deep(17)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from xtask.diagnostics import Place, Source
-from xtask.manifest.tables import code_tables, sql_tables
+from xtask.manifest.tables import MappedClass, code_classes, code_tables, sql_tables
 
 HERE = Place(Source("x.py"))
 
@@ -29,6 +29,40 @@ HERE = Place(Source("x.py"))
 )
 def test_tables_of_sqlalchemy_are_found(text: str, expected: list[str]) -> None:
     assert expected == [item.name for item in code_tables(ast.parse(text), lambda _node: HERE)]
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("x = Column(Integer)", ("x",)),
+        ("x = db.Column('y', Integer)", ("y",)),
+        ("x: Mapped[int] = mapped_column(name='y')", ("y",)),
+        ("x: Mapped[int]", ("x",)),
+        ("x: orm.Mapped[int]\n  z = deferred(Column())", ("x", "z")),
+        ("x: Mapped[Y] = relationship()", ()),
+        ("x: int\n  y = 1\n  z = Other()\n  x.y = Column()", ()),
+        ("def x(self):\n    y = Column()", ()),
+    ],
+)
+def test_columns_of_a_class_are_found(body: str, columns: tuple[str, ...]) -> None:
+    tree = ast.parse(f"class A(Base, m.Mixin, f()):\n  __tablename__ = 'a'\n  {body}")
+    expected = [MappedClass("A", ("Base", "Mixin", ""), "a", columns)]
+    assert expected == list(code_classes(tree.body))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("class A: pass", [MappedClass("A", (), "", ())]),
+        ("class A:\n  __tablename__ = f()\n  x = Column()", [MappedClass("A", (), "", ("x",))]),
+        ("Table('a', m, Column('x', Integer), sa.Column('y'), Index('z'))",
+         [MappedClass("", (), "a", ("x", "y"))]),
+        ("Table('a', m, Column('x'), *more)", [MappedClass("", ("*",), "a", ("x",))]),
+        ("rich.Table('Name', 'Age')", []),
+    ],
+)  # fmt: skip
+def test_what_is_no_class_or_no_table_is_told_apart(text: str, expected: list[MappedClass]) -> None:
+    assert expected == list(code_classes(ast.walk(ast.parse(text))))
 
 
 @pytest.mark.parametrize(

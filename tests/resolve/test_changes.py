@@ -17,6 +17,7 @@ STATE: dict[str, Any] = {
     "apps": [],
     "endpoints": [{"method": "GET", "path": "/api/vms", "target": "a:b", "permissions": ["vm:r"]}],
     "operations": [{"method": "GET", "path": "/api/shop/orders"}],
+    "answers": [{"method": "GET", "path": "/api/shop/bills"}],
     "routes": [{"name": "shop.all", "path": "/shop", "entry": "a.js", "permissions": []}],
     "navigation": [{"label": "Shop", "route": "shop.all", "path": "", "order": 10}],
     "permissions": {"shop:read": "Read"},
@@ -26,6 +27,7 @@ STATE: dict[str, Any] = {
     "emits": ["shop.paid"],
     "migrations": [{"up": "001.sql", "content": ["sha256:a", "sha256:b"]}],
     "tables": ["shop_orders"],
+    "columns": {"shop_orders": {"names": ["id", "total"], "inherits": ["Base"]}},
     "app_range": ">=1.2.0",
     "health": "/api/shop/health",
 }
@@ -40,6 +42,7 @@ GONE = {
     "routers": "router `/api/shop`",
     "endpoints": "endpoint `GET /api/vms`",
     "operations": "endpoint `GET /api/shop/orders`",
+    "answers": "endpoint `GET /api/shop/bills`",
     "routes": "page `/shop`",
     "permissions": "permission `shop:read`",
     "settings": "setting `size`",
@@ -123,6 +126,33 @@ def test_a_new_migration_that_drops_something_needs_a_major_step() -> None:
     assert changed(migrations=[*STATE["migrations"], {**step, "removes": False}])[0] == "minor"
 
 
+def with_columns(*names: str, table: str = "shop_orders", base: str = "Base") -> Any:
+    return changed(columns={table: {"names": list(names), "inherits": [base]}})
+
+
+def test_a_column_that_is_gone_needs_a_major_step() -> None:
+    gone = "column `shop_orders.total` is gone"
+    assert with_columns("id") == ("major", [gone])
+    assert with_columns("id", "sum") == ("major", [gone, "column `shop_orders.sum` is new"])
+
+
+def test_a_column_that_is_new_needs_a_minor_step() -> None:
+    assert with_columns("id", "total", "vat") == ("minor", ["column `shop_orders.vat` is new"])
+
+
+def test_columns_that_may_be_there_unseen_are_not_compared() -> None:
+    nothing = ("patch", ["its files changed"])
+    assert with_columns("id", base="Stamped") == nothing
+    assert with_columns() == nothing
+
+
+def test_a_table_that_only_code_tells_of_is_compared() -> None:
+    assert with_columns("id", table="bills") == ("minor", ["table `bills` is new"])
+    found = {"bills": {"names": ["id"], "inherits": []}}
+    changes = compare({**STATE, "columns": found}, STATE, same_source=False)
+    assert [reason.text for reason in changes.reasons] == ["table `bills` is gone"]
+
+
 def test_nothing_changed_needs_no_step() -> None:
     changes = compare(STATE, STATE, same_source=True)
     assert (changes.needed, changes.given, changes.reasons) == ("none", "none", ())
@@ -130,7 +160,11 @@ def test_nothing_changed_needs_no_step() -> None:
 
 
 def test_a_kind_that_only_one_state_knows_is_not_compared() -> None:
-    less = {key: part for key, part in STATE.items() if key not in {"operations", "app_range"}}
+    less = {
+        key: part
+        for key, part in STATE.items()
+        if key not in {"operations", "app_range", "columns"}
+    }
     assert compare(less, STATE, same_source=True).needed == "none"
     assert compare(STATE, less, same_source=True).needed == "none"
 

@@ -125,3 +125,9 @@ def test_f11_application_without_a_version_is_worth_a_word(tmp_path: Path) -> No
     (problem,) = problems.warnings
     assert (problem.code, problem.place) == ("XT0310", WORKS_WITH.place)
     assert problems.errors == []
+
+
+@pytest.mark.parametrize("text", ["*", ">=0.0.0"])
+def test_every_application_will_do_for_a_module_that_says_so(tmp_path: Path, text: str) -> None:
+    stated = Stated(text, at("a", "min_app_version"))
+    assert said(selected(tmp_path, [module("a", app_range=stated)])[1]) == []

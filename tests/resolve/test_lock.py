@@ -35,6 +35,7 @@ LOCKS = st.builds(
     packages=PACKAGES,
     builds=st.lists(st.builds(BuildEnvironment, TEXTS, PACKAGES), max_size=2).map(tuple),
     left_out=st.lists(st.builds(LeftOut, TEXT, TEXT), max_size=2).map(tuple),
+    base_digest=TEXT,
 )
 
 

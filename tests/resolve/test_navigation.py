@@ -12,7 +12,7 @@ from tests.resolve.products import at, module, said
 from tests.support.budgets import budget
 from xtask.diagnostics import Problems
 from xtask.manifest.module import Navigation, Route
-from xtask.resolve.navigation import Node, check_parents, navigation_tree
+from xtask.resolve.navigation import Node, check_parents, navigation_tree, warn_of_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,3 +219,34 @@ def test_only_links_without_a_parent_are_at_the_top_when_nothing_is_wrong(
     assert without <= len(tree)
     if said(checked(*modules)) == []:
         assert without == len(tree)
+
+
+def repeats(*modules: Module) -> list[str]:
+    problems = Problems()
+    warn_of_repeats(modules, problems)
+    assert problems.errors == []
+    return [f"{item.code} {item.place} {item.others[0][0]}" for item in problems.found]
+
+
+def test_warns_of_a_link_that_one_module_has_twice() -> None:
+    first = link("a", "Cards", "/cards", place=at("a", "first"))
+    again = link("a", "Cards", "/cards", order=7, icon="x", place=at("a", "again"))
+    expected = f"XT0304 {at('a', 'again')} {at('a', 'first')}"
+    assert repeats(module("a", navigation=(first, again))) == [expected]
+    assert repeats(module("a", navigation=(first, again, again))) == [expected, expected]
+
+
+def test_links_that_differ_are_no_repeats() -> None:
+    links = [
+        link("a", "Cards", "/cards"),
+        link("a", "Gifts", "/cards"),
+        link("a", "Cards", "/gifts"),
+        link("a", "Cards", "/cards", menu="admin"),
+        link("a", "Cards", "/cards", "Gifts"),
+        link("a", "Cards", "/cards", permission="cards:read"),
+        link("a", "Cards", "/cards", permission="cards:write"),
+        link("a", "Cards"),
+        link("a", "Cards", route="a.cards"),
+    ]
+    assert repeats(module("a", navigation=tuple(links))) == []
+    assert repeats(*(module(name, navigation=tuple(links[:1])) for name in "ab")) == []

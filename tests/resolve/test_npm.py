@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.resolve.products import at, module
 from tests.support.budgets import budget
 from xtask.diagnostics import Problems
-from xtask.manifest.module import FrontEndDependency
-from xtask.resolve.npm import front_end_dependencies
+from xtask.manifest.module import FrontEndDependency, Stated
+from xtask.resolve.npm import check_node, front_end_dependencies
 from xtask.resolve.ranges import _is_in as is_in
 from xtask.resolve.ranges import parse_range, parse_version
 
@@ -157,3 +157,30 @@ def test_order_of_the_modules_changes_no_range(texts: list[str], order: list[int
 @given(st.lists(st.text("0123456789.*xX^~<>=|, -+arc", max_size=20), max_size=3))
 def test_any_text_is_merged_or_refused(texts: list[str]) -> None:
     merged(*texts)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], []),
+        ([">=20.0.0", "20 || 22", "", "18 - 22", "^20.1"], []),
+        (["20.x", "lts/*"], ["XT0207 this is not a range of npm's: `lts/*` is not a comparison"]),
+        ([">=20 <18"], ["XT0314 no version of Node.js is in the range of `m0`"]),
+        (["^18", ">=20"], ["XT0314 no version of Node.js is in the ranges of `m0` and `m1`"]),
+        (
+            ["^18", "^18", ">=20"],
+            ["XT0314 no version of Node.js is in the ranges of `m0` and `m2`"],
+        ),
+    ],
+)
+def test_n9_one_node_makes_the_front_end_of_all_modules(
+    texts: list[str], expected: list[str]
+) -> None:
+    modules = [
+        module(f"m{number}", node=Stated(text, at(f"m{number}", "system", "node")))
+        for number, text in enumerate(texts)
+    ]
+    for shuffled in (modules, modules[::-1]):
+        problems = Problems()
+        check_node([*shuffled, module("without")], problems)
+        assert [f"{found.code} {found.message}" for found in problems.found] == expected

@@ -79,8 +79,48 @@ def test_n3_refuses_an_endpoint_that_a_manifest_has_twice() -> None:
     assert problem.place == at("a", "routes", 1, "path")
 
 
-def test_code_of_one_module_may_show_an_operation_twice() -> None:
-    assert said(settled(module("a", operations=operations("a", "GET /x", "GET /x")))[1]) == []
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("GET /x", "GET /x"),
+        ("GET /x/{id}", "GET /x/{name}"),
+        ("GET /x/{id:int}", "GET /x/{number:int}"),
+    ],
+)
+def test_refuses_an_operation_that_the_code_of_one_module_has_twice(
+    first: str, second: str
+) -> None:
+    _, problems = settled(module("a", operations=operations("a", first, second, "PUT /x")))
+    (problem,) = problems.found
+    assert problem.code == "XT0304"
+    assert problem.message == f"`a` claims the API route `{second}` twice"
+    assert problem.place == at("a", "code", 1, "path")
+    assert [place for place, _ in problem.others] == [at("a", "code", 0, "path")]
+    assert problem.help
+    assert "remove the other" in problem.help
+
+
+def test_refuses_an_endpoint_that_a_router_of_the_module_answers_too() -> None:
+    answers = {"endpoints": endpoints("a", "GET /x"), "operations": operations("a", "GET /x")}
+    (problem,) = settled(module("a", **answers))[1].found
+    assert problem.place == at("a", "code", 0, "path")
+
+
+@pytest.mark.parametrize(
+    "second", ["HEAD /x/{id}", "POST /x/{id}", "GET /x/{id:int}", "GET /x/{id:path}", "GET /x/{a}/"]
+)
+def test_one_module_answers_different_operations(second: str) -> None:
+    assert said(settled(module("a", operations=operations("a", "GET /x/{id}", second)))[1]) == []
+
+
+def test_v19_a_module_that_overrides_has_an_operation_once_itself() -> None:
+    base = module("base", operations=operations("base", "GET /x"))
+    answers = operations("more", "GET /x", "GET /x")
+    found, problems = settled(base, module("more", operations=answers, overrides=("base",)))
+    assert [message for _, message in said(problems)] == [
+        "`more` claims the API route `GET /x` twice"
+    ]
+    assert found == (Precedence("GET /x", ("more", "base")),)
 
 
 def test_v19_module_that_overrides_another_answers_first() -> None:

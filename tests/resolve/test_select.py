@@ -131,7 +131,7 @@ def plan_of(selection: Selection, **changed: object) -> Plan:
     known = {
         "selection": selection,
         "lock": lock_of(selection),
-        "base": Base("interpreter", "sha256:" + "a" * 64, "3.11.7", machine_local=True),
+        "bases": (Base("interpreter", "sha256:" + "a" * 64, "3.11.7", machine_local=True),),
         "sources": {module.name: "sha256:" + "b" * 64 for module in selection.modules},
     }
     return Plan(**(known | changed))  # type: ignore[arg-type]
@@ -221,10 +221,12 @@ def test_every_input_is_in_the_manifest_hash(root: Path) -> None:
         plan_of(selection),
         plan_of(selection, sources={**plan_of(selection).sources, "host": "sha256:" + "c" * 64}),
         plan_of(
-            selection, base=Base("interpreter", "sha256:" + "d" * 64, "3.11.7", machine_local=True)
+            selection,
+            bases=(Base("interpreter", "sha256:" + "d" * 64, "3.11.7", machine_local=True),),
         ),
         plan_of(
-            selection, base=Base("interpreter", "sha256:" + "a" * 64, "3.11.8", machine_local=True)
+            selection,
+            bases=(Base("interpreter", "sha256:" + "a" * 64, "3.11.8", machine_local=True),),
         ),
         plan_of(selection, lock=locked(lock.modules, (other_hash,))),
         plan_of(selection, lock=locked(lock.modules, ())),

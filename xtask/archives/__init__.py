@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtask.archives.content import pieces
 from xtask.archives.listing import LIMITS, Archive, DroppedMode, Entry, Limits
-from xtask.archives.refusals import REASONS, ArchiveError, refusal
+from xtask.archives.refusals import REASONS, ArchiveError, refusal, shown
 from xtask.archives.zip import read_listing
 from xtask.errors import UsageError
+from xtask.files import new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "open_archive",
     "read_archive",
     "single_top",
+    "top_of",
     "unpack",
 ]
 
@@ -96,17 +97,31 @@ def single_top(archive: Archive) -> str:
     """Return the name of the one folder that holds all files of the archive.
 
     Raises:
-        ArchiveError: there is no file, a file outside of a folder, or more than one folder.
+        ArchiveError: there is no file, a file outside of a folder, or more than one folder; what
+            macOS added does not count.
     """
     top = ""
-    for entry in archive.entries:
+    for entry in archive.contents:
         first, slash, _ = entry.path.partition("/")
-        top = top or first
-        if not slash or first != top:
+        if not slash:
             raise refusal("no-single-top", entry.path)
+        if top and first != top:
+            raise refusal("no-single-top", entry.path, detail=f"there is {shown(top)} too")
+        top = first
     if not top:
-        raise refusal("no-single-top")
+        raise refusal("no-files")
     return top
+
+
+def top_of(path: Path) -> str:
+    """Return the name of the one folder that holds all files of an archive, see `single_top`.
+
+    Raises:
+        ArchiveError: it is refused, or has no such folder.
+        UsageError: there is no such file.
+    """
+    with open_archive(path) as opened, _naming(path.name):
+        return single_top(opened.listing)
 
 
 def unpack(
@@ -114,8 +129,8 @@ def unpack(
 ) -> Archive:
     """Write the files of an archive into the new folder `target`, and return what was in it.
 
-    Files have mode 644 or 755, folders 755; folders without files are not made. After a failure
-    or a crash `target` is not there.
+    Files have mode 644 or 755, folders 755; folders without files are not made, nor is anything
+    that macOS added. After a failure or a crash `target` is not there.
 
     Args:
         path: the archive.
@@ -132,44 +147,22 @@ def unpack(
     with open_archive(path, limits=limits) as opened:
         with _naming(path.name):
             top = f"{single_top(opened.listing)}/" if strip_top else ""
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            new = Path(folder) / "new"
-            files = {new / entry.path.removeprefix(top): entry for entry in opened.listing.entries}
-            folders = _make_folders(new, files)
+        with new_folder(target) as new:
+            files = {new / entry.path.removeprefix(top): entry for entry in opened.listing.contents}
+            _make_folders(new, files)
             for file, entry in files.items():
-                _write(file, entry, opened)
-            for made in folders:
-                _sync(made)
-            new.rename(target)
-        _sync(target.parent)
+                with file.open("xb") as stream:
+                    stream.writelines(opened.pieces(entry))
+                file.chmod(0o755 if entry.executable else 0o644)
         return opened.listing
 
 
-def _make_folders(root: Path, files: Iterable[Path]) -> list[Path]:
+def _make_folders(root: Path, files: Iterable[Path]) -> None:
     """Make the folders of the files, from the top down, with modes that no umask changes."""
     parents = {parent for file in files for parent in file.parents if parent.is_relative_to(root)}
-    folders = sorted({root, *parents})
-    for folder in folders:
-        folder.mkdir()
+    for folder in sorted({root, *parents}):
+        folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-    return folders
-
-
-def _write(path: Path, entry: Entry, opened: OpenArchive) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.writelines(opened.pieces(entry))
-        file.flush()
-        os.fchmod(file.fileno(), 0o755 if entry.executable else 0o644)
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

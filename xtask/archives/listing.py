@@ -58,3 +58,20 @@ class Archive:
 
     entries: tuple[Entry, ...]
     dropped_modes: tuple[DroppedMode, ...]
+
+    @property
+    def contents(self) -> tuple[Entry, ...]:
+        """The files that somebody put there: those that macOS adds on its own are not among them.
+
+        It adds `.DS_Store` to folders, and `__MACOSX` with what only its file systems can hold.
+        """
+        return tuple(entry for entry in self.entries if not _is_of_macos(entry.path))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The paths of the others, which are never unpacked."""
+        return tuple(entry.path for entry in self.entries if _is_of_macos(entry.path))
+
+
+def _is_of_macos(path: str) -> bool:
+    return path.startswith("__MACOSX/") or path.rpartition("/")[2] == ".DS_Store"

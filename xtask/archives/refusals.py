@@ -23,6 +23,7 @@ _RENAME = "rename it and pack the archive again"
 _PLAIN = "put a plain file there and pack again; `zip -r` without `-y` does so for symbolic links"
 _REPACK = "unpack it and pack the files again with `zip -r` or Python's zipfile"
 _DAMAGED = "fetch the archive again; if that does not help, ask those who made it"
+_ONE_FOLDER = "pack one folder: `zip -r NAME.zip FOLDER`"
 _SMALLER = "leave out what the application does not need, or make two archives of it"
 
 REASONS: Mapping[str, Refusal] = {
@@ -58,7 +59,7 @@ REASONS: Mapping[str, Refusal] = {
     "wrong-count": Refusal("has another number of entries than its end says", _DAMAGED),
     "encrypted": Refusal("is encrypted", "pack the archive again without a password"),
     "data-descriptor": Refusal(
-        "has its size behind its content, as programs do that write to a pipe",
+        "has its size behind its content, as Finder and programs that write to a pipe put it",
         "unpack it and pack the files again into a file: `zip -r NAME.zip FOLDER`",
     ),
     "unknown-flag": Refusal("uses a feature of ZIP that is not read here", _REPACK),
@@ -82,10 +83,9 @@ REASONS: Mapping[str, Refusal] = {
     "longer-than-declared": Refusal("is longer than it says", _DAMAGED),
     "size-mismatch": Refusal("has another size than it says", _DAMAGED),
     "crc-mismatch": Refusal("is not what its check sum says", _DAMAGED),
-    "no-single-top": Refusal(
-        "does not lie in one folder with everything else",
-        "pack one folder: `zip -r NAME.zip FOLDER`",
-    ),
+    # Use.
+    "no-files": Refusal("has no files", _ONE_FOLDER),
+    "no-single-top": Refusal("does not lie in one folder with everything else", _ONE_FOLDER),
 }  # fmt: skip
 """Every reason for a refusal, by its word; words stay the same in later versions."""
 

@@ -37,7 +37,7 @@ def with_entry(text: str, name: str, entry: Mapping[str, Any]) -> str:
     wanted = tomli.loads(text)
     wanted.setdefault("modules", {})[name] = dict(entry)
     enabled = wanted.get("settings", {}).get("default_enabled")
-    enable = isinstance(enabled, list) and not entry.get("required")
+    enable = isinstance(enabled, list) and name not in enabled and not entry.get("required")
     if enable:
         enabled.append(name)
     line = f"{name} = {_inline(entry)}"

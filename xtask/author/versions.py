@@ -14,6 +14,7 @@ from semver import Version
 from xtask.diagnostics import Place, Problems
 from xtask.errors import UsageError
 from xtask.manifest.code import read_code
+from xtask.manifest.notation.json import read_json
 from xtask.manifest.notation.literal import read_literal
 from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.registry import read_registry
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Level = Literal["major", "minor", "patch"]
 LEVELS: tuple[Level, ...] = ("major", "minor", "patch")
 
+_NOTATIONS = {".json": read_json, ".py": read_literal}
 _INIT = "__init__.py"
 _SERIES_PARTS = 2
 _LONG = 4
@@ -59,7 +61,7 @@ def statements(
         registries: files that list modules, and what users call them.
 
     Raises:
-        UsageError: it has no version, or it is a crate.
+        UsageError: its manifest says no version, or it is a crate.
         InvalidError: a file among them cannot be read.
     """
     problems = Problems()
@@ -68,10 +70,7 @@ def statements(
             f"`{module.name}` is a crate", help="cargo knows where its version is: `cargo release`"
         )
     manifest = folder.root / PurePosixPath(module.place.source.path).name
-    place = module.place.at("version")
-    found = [Statement(manifest, place, module.version or "")]
-    if manifest.suffix == ".py":
-        found = [_literal(manifest, module, problems)]
+    found = [_in_manifest(manifest, module, problems)]
     if module.is_package:
         found += _in_package(folder, problems)
     else:
@@ -111,21 +110,30 @@ def rewritten(statement: Statement, data: bytes, version: str) -> bytes:
     return (mark + "".join(pieces)).encode()
 
 
-def _literal(manifest: Path, module: Module, problems: Problems) -> Statement:
-    """Return what `__manifest__.py` says: Odoo's series comes before the module's own version."""
-    read = read_literal(manifest, module.place.source.path, problems)
-    written = str(read.values.get("version", "")) if read else ""
+def _in_manifest(manifest: Path, module: Module, problems: Problems) -> Statement:
+    """Return what the manifest says; in the dialects of JSON and Python it may say nothing."""
+    place, version = module.place.at("version"), module.version or ""
+    reader = _NOTATIONS.get(manifest.suffix)
+    if reader is None:
+        return Statement(manifest, place, version)
+    read = reader(manifest, place.source.path, problems)
+    written = read.values.get("version") if read else None
     if not written:
         raise UsageError(
-            f"`{module.place.source.path}` does not say a version",
-            help=f'write `"version": "{module.version}"`',
+            f"`{place.source.path}` does not say a version, so it counts as {version}",
+            help=f'write `"version": "{version}"` there, and bump it then',
         )
+    series = _series(str(written), version) if manifest.suffix == ".py" else ""
+    return Statement(manifest, place, str(written), series)
+
+
+def _series(written: str, version: str) -> str:
+    """Return Odoo's series, which comes before the module's own version."""
     steps = written.split(".")
-    own, _, _ = (module.version or "").partition("+")
+    own, _, _ = version.partition("+")
     numbers = [str(int(step)) for step in steps[_SERIES_PARTS:] if step.isdigit()]
     is_long = len(steps) >= _LONG and ".".join([*numbers, "0"][:3]) == own
-    series = ".".join(steps[:_SERIES_PARTS]) + "." if is_long else ""
-    return Statement(manifest, module.place.at("version"), written, series)
+    return ".".join(steps[:_SERIES_PARTS]) + "." if is_long else ""
 
 
 def _in_package(folder: Folder, problems: Problems) -> Iterator[Statement]:

@@ -14,7 +14,7 @@ from xtask.manifest.notation.python import NotPythonError, normalised, parse, sp
 from xtask.manifest.notation.text import MAX_BYTES
 from xtask.manifest.operations import CodeOperation, TooMuchError, read_operations, string
 from xtask.manifest.table import shortened
-from xtask.manifest.tables import code_tables, sql_tables
+from xtask.manifest.tables import MappedClass, code_classes, code_tables, sql_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,6 +57,7 @@ class Code(NamedTuple):
     operations: tuple[CodeOperation, ...]
     imports: tuple[Import, ...]
     tables: tuple[DatabaseTable, ...]
+    classes: tuple[MappedClass, ...]
 
 
 def read_code(folder: Folder, path: str, problems: Problems) -> Code | None:
@@ -176,6 +177,7 @@ def _code(path: str, tree: ast.Module, place: Callable[[ast.AST], Place]) -> Cod
         operations=read_operations(tree, place),
         imports=tuple(read_imports(tree, place)),
         tables=tuple(code_tables(tree, place)),
+        classes=tuple(code_classes(top)),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xtask.diagnostics import Place
@@ -64,7 +65,10 @@ class Endpoint(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A method on a whole path that the code of a router was seen to answer (OpenAPI's word)."""
+    """A method on a whole path that the code of a router was seen to answer (OpenAPI's word).
+
+    Its parameters may have Starlette's convertors: `/files/{name:path}`.
+    """
 
     method: str
     path: str
@@ -117,12 +121,27 @@ class Permission(NamedTuple):
     place: Place
 
 
-class Setting(NamedTuple):
-    """A typed setting of the module.
+class Shape(NamedTuple):
+    """What a value has to be, one inside an array or an object too.
 
-    `type` is string, integer, number, boolean, array or object; the last two have JSON values.
-    `pattern` is a regular expression that a whole string has to match.
+    `type` is string, integer, number, boolean, array or object, and anything else for every value.
+    The bounds are of a number, of the characters of a string and of the entries of an array.
+    `pattern` is a regular expression that a whole string has to match. An object has no keys but
+    `keys` when there are some, and an array has an `item` at each place.
     """
+
+    type: str
+    minimum: float | None = None
+    maximum: float | None = None
+    options: tuple[Scalar, ...] = ()
+    pattern: str = ""
+    keys: tuple[str, ...] = ()
+    properties: Mapping[str, Shape] = {}
+    item: Shape | None = None
+
+
+class Setting(NamedTuple):
+    """A typed setting of the module: what its value has to be, as a `Shape` says it, and more."""
 
     key: str
     type: str
@@ -135,6 +154,9 @@ class Setting(NamedTuple):
     secret: bool
     place: Place
     pattern: str = ""
+    keys: tuple[str, ...] = ()
+    properties: Mapping[str, Shape] = {}
+    item: Shape | None = None
 
 
 class Job(NamedTuple):
@@ -274,6 +296,8 @@ class Module:
     health: str | None = None
     programs: tuple[Program, ...] = ()
     front_end_dependencies: tuple[FrontEndDependency, ...] = ()
+    node: Stated | None = None
+    """The versions of Node.js that its front end's tools run on (a range of npm's)."""
     dependencies: tuple[Dependency, ...] = ()
     build_requires: tuple[str, ...] = ()
     build_back_end: str = ""

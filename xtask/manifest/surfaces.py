@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 _STACKS = ("leptos", "next")
+# What a front end that stands alone has to say, and how.
+_WHERE = {"public_url": '"https://…"', "redirect_uris": '["https://…"]'}
 _ADDRESS = grammar.Grammar(
     re.compile(r"https?://[^\s/]\S*"), "an address", "write it whole: `https://shop.example`"
 )
@@ -37,7 +39,8 @@ def read_surfaces(build: Table) -> str | None:
     is_said = "server" in build
     admin = build.table("admin")
     if "admin" in build:
-        _surface(admin, stands_alone=is_said and not carried["admin"] and "stack" in admin)
+        is_alone = is_said and not carried["admin"] and bool(admin.value("stack"))
+        _surface(admin, stands_alone=is_alone)
     ids: set[str] = set()
     for storefront in build.tables("storefront"):
         name = storefront.text("id")
@@ -52,16 +55,20 @@ def read_surfaces(build: Table) -> str | None:
 
 
 def _surface(table: Table, *, stands_alone: bool) -> None:
-    """Check one front end; one that stands alone says where it answers and signs people in."""
-    table.choice("stack", _STACKS, default="leptos")
-    table.text("public_url", default=None if stands_alone else "", grammar=_ADDRESS)
+    """Check one front end; one that stands alone says where it answers and signs people in.
+
+    What RusToK's server saves has every key: an empty one says as much as none.
+    """
+    if table.text("stack", default=""):
+        table.choice("stack", _STACKS)
+    if table.text("public_url", default=""):
+        table.text("public_url", grammar=_ADDRESS)
     for index, address in enumerate(table.texts("redirect_uris")):
         if not _ADDRESS.matches(address):
             message = f"`{shortened(address)}` is not {_ADDRESS.meaning}"
             table.wrong("XT0205", message, "redirect_uris", index, help=_ADDRESS.rule)
-    if stands_alone and "redirect_uris" not in table:
-        message = f"`redirect_uris` is missing in {table.name}"
-        table.problems.add(
-            "XT0202", message, table.place, help='add `redirect_uris = ["https://…"]`'
-        )
+    for key, value in _WHERE.items() if stands_alone else ():
+        if table.value(key) in (None, "", []):
+            message = f"`{key}` is missing in {table.name}"
+            table.problems.add("XT0202", message, table.place, help=f"add `{key} = {value}`")
     table.done()

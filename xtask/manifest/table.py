@@ -15,11 +15,15 @@ from xtask.manifest.grammar import MAX_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from xtask.diagnostics import KeyPath, Source
     from xtask.manifest.grammar import Grammar
 
 Scalar = str | int | float | bool
 # More keys than a help line can name.
 _MANY_KEYS = 40
+_PLAIN = "write strings, numbers, true and false, or arrays and tables of them"
+# Levels of arrays and tables in a plain value.
+_MAX_DEPTH = 17
 
 _NAMES: dict[type, str] = {
     str: "a string",
@@ -34,15 +38,16 @@ _HELP: dict[type, str] = {
     str: 'put it in quotes: `"…"`',
     bool: "write `true` or `false`, without quotes",
     int: "write a number, without quotes",
+    float: "write a number, without quotes",
     list: 'put it in brackets: `["…", "…"]`, or `[[…]]` for a list of tables',
     dict: "write a table: `[…]` on a line of its own, or `{ … }`",
 }
 # In notations that are not TOML, whose tables and arrays have one form.
-_PLAIN_HELP = {
-    bool: "write it without quotes",
+_PLAIN_HELP: dict[type, str] = {
     list: 'put it in brackets: `["…", "…"]`',
     dict: 'write a table: `{"…": …}`',
 }
+_PYTHON_HELP: dict[type, str] = {bool: "write `True` or `False`, without quotes"}
 
 
 class Table:
@@ -155,6 +160,29 @@ class Table:
         self._asked.add(key)
         return self._scalar(f"`{key}`", self._values.get(key), self.place.at(key))
 
+    def number(self, key: str) -> float | None:
+        """Return a finite number as it stands, or None when there is none."""
+        value = self.scalar(key)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return value
+        self._wrong_type(f"`{key}`", float, value, self.place.at(key))
+        return None
+
+    def plain(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return a value that JSON has too, and that is not nested too deeply, or None."""
+        value = self.value(key)
+        waiting: list[tuple[KeyPath, object]] = [((key,), value)]
+        while waiting:
+            path, item = waiting.pop()
+            if isinstance(item, list | dict) and len(path) <= _MAX_DEPTH:
+                inside = item.items() if isinstance(item, dict) else enumerate(item)
+                waiting += [((*path, name), part) for name, part in inside]
+            elif wrong := _not_plain(item):
+                what = f"`{key}`" if len(path) == 1 else f"a part of `{key}`"
+                self.wrong("XT0203", f"{what} {wrong}", *path, help=_PLAIN)
+                return None
+        return value
+
     def scalars(self, key: str) -> tuple[Scalar, ...]:
         """Return an array of strings, numbers or booleans, empty when the key is absent."""
         values = [
@@ -256,12 +284,28 @@ class Table:
 
     def _wrong_type(self, what: str, kind: type, value: object, place: Place) -> None:
         message = f"{what} must be {_NAMES[kind]}, not {_named(value)}"
-        tip = _HELP[kind] if "=" in place.source.pair else _PLAIN_HELP.get(kind, _HELP[kind])
-        self.problems.add("XT0203", message, place, help=tip)
+        self.problems.add("XT0203", message, place, help=_help(kind, place.source))
+
+
+def _help(kind: type, source: Source) -> str:
+    """Return how a value of a kind is written in the notation of a file."""
+    if "=" in source.pair:
+        return _HELP[kind]
+    of_python = _PYTHON_HELP if source.path.endswith(".py") else {}
+    return of_python.get(kind) or _PLAIN_HELP.get(kind, _HELP[kind])
 
 
 def _named(value: object) -> str:
     return "nothing" if value is None else _NAMES.get(type(value), "a date or time")
+
+
+def _not_plain(value: object) -> str | None:
+    """Return why a value inside arrays and tables is not plain, or None."""
+    if isinstance(value, list | dict):
+        return f"is nested more than {_MAX_DEPTH} levels deep"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    return None if value is None or isinstance(value, Scalar) else f"may not be {_named(value)}"
 
 
 def shortened(text: str, limit: int = 60) -> str:

@@ -10,20 +10,19 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Place, Source, Span
+from xtask.manifest.dialects import DIALECTS
 from xtask.manifest.imports import read_imports
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from xtask.diagnostics import Problems
     from xtask.manifest.module import Module
     from xtask.resolve.select import Selection
 
-
-# What every other system than ours runs its modules on, and what no module there declares.
-_PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
+_PLATFORMS = {dialect.NAME_OF_DIALECT: dialect.PLATFORM for dialect in DIALECTS}
 
 
 class Seen(NamedTuple):
@@ -38,20 +37,25 @@ class Seen(NamedTuple):
     optional: bool
 
 
+class Installed(NamedTuple):
+    """The third-party packages of a product, in a folder on its module path.
+
+    `names` says which distributions each top name comes from; several share the name of a
+    namespace, such as `google`.
+    """
+
+    site: Path
+    names: Mapping[str, frozenset[str]]
+
+
 def imported(root: Path, paths: Iterable[str]) -> tuple[Seen, ...]:
     """Return the packages that files import by absolute name, sorted; the standard library is not.
 
     A file that is not Python is left to the import check.
     """
     found: dict[str, Seen] = {}
-    for path in sorted(path for path in paths if path.endswith(".py")):
-        try:
-            tree = ast.parse((root / path).read_bytes())
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for item in read_imports(
-            tree, lambda node: Place(Source(""), (getattr(node, "lineno", 1),))
-        ):
+    for path, tree in trees(root, paths):
+        for item in read_imports(tree, _line):
             name = item.module.partition(".")[0]
             seen = Seen(name, path, int(item.place.key[0]), item.guarded)
             known = found.get(name, seen)
@@ -60,26 +64,37 @@ def imported(root: Path, paths: Iterable[str]) -> tuple[Seen, ...]:
     return tuple(sorted(found.values()))
 
 
+def trees(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, ast.Module]]:
+    """Yield the Python files among some, sorted by path, as syntax trees; not what is none."""
+    for path in sorted(path for path in paths if path.endswith(".py")):
+        try:
+            yield path, ast.parse((root / path).read_bytes())
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+
+
 def _line(node: ast.AST) -> Place:
     return Place(Source(""), (getattr(node, "lineno", 1),))
 
 
-def providers(site: Path) -> dict[str, str]:
-    """Return which distribution each top name on a module path comes from (its RECORD)."""
-    found = {}
+def installed(site: Path) -> Installed:
+    """Return what is installed in a folder, as the RECORD of each distribution says."""
+    found: dict[str, set[str]] = {}
     for listing in sorted(site.glob("*.dist-info/RECORD")):
         distribution = normalised(listing.parent.name.split("-")[0])
         for line in listing.read_text("utf-8").splitlines():
-            top = line.split(",")[0].split("/")[0]
-            if not top.endswith((".dist-info", ".data")):
-                found[top.removesuffix(".py")] = distribution
-    return found
+            path = line.split(",")[0]
+            if path.endswith((".py", ".so")):
+                name = path.split("/")[0] if "/" in path else path.split(".")[0]
+                found.setdefault(name, set()).add(distribution)
+    names = {name: frozenset(made_by) for name, made_by in found.items() if name.isidentifier()}
+    return Installed(site, names)
 
 
 def check_declared(
     selection: Selection,
     uses: Mapping[str, Iterable[Seen]],
-    provided: Mapping[str, str],
+    third_party: Installed,
     problems: Problems,
 ) -> None:
     """Note imports of packages that a module does not declare (XT0402).
@@ -89,25 +104,28 @@ def check_declared(
     Args:
         selection: the product.
         uses: what the code of each module imports, by its name.
-        provided: which third-party distribution each top name comes from.
+        third_party: what modules ask for.
         problems: where they go.
     """
-    platform = _PLATFORM | (_declared(selection.host) if selection.host else frozenset())
+    of_host = declared(selection.host) if selection.host else frozenset()
     for module in selection.modules:
-        known = _declared(module) | (platform if module.is_package else frozenset())
+        known = declared(module)
+        if module.is_package:
+            known |= _PLATFORMS[module.dialect] | of_host
         for seen in uses.get(module.name, ()):
-            distribution = provided.get(seen.name)
-            if distribution and distribution not in known and not seen.optional:
+            distributions = third_party.names.get(seen.name, frozenset())
+            if distributions and not seen.optional and known.isdisjoint(distributions):
                 problems.add(
                     "XT0402",
                     f"`{module.name}` imports `{seen.name}`, which it does not declare",
                     _place(module, seen),
-                    help=f"add `{distribution}` to what it depends on: it is here only because "
-                    "another module asks for it",
+                    help=f"add `{min(distributions)}` to what it depends on: it is here only "
+                    "because another module asks for it",
                 )
 
 
-def _declared(module: Module) -> frozenset[str]:
+def declared(module: Module) -> frozenset[str]:
+    """Return the distributions that a module declares, by their normalised names."""
     from packaging.requirements import Requirement  # noqa: PLC0415 - start-up
 
     return frozenset(normalised(Requirement(item.text).name) for item in module.dependencies)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.archives import read_archive, single_top, unpack
+from xtask.archives import top_of, unpack
 from xtask.author.edit import with_entry, without_entry
 from xtask.author.scaffold import require_name, scaffold
 from xtask.diagnostics import Problems, did_you_mean
@@ -40,13 +40,14 @@ _HOME = "modules"
 class Authored(NamedTuple):
     """What was done: to which module, in which folder (None: it has none here), with which files.
 
-    `warnings` are what composing the new state said.
+    `warnings` are what composing the new state said, `left_out` what macOS had put into an archive.
     """
 
     name: str
     folder: str | None
     files: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def new_module(
@@ -84,11 +85,14 @@ def add_module(workspace: Workspace, name: str, entry: Mapping[str, Any]) -> Aut
     """Put a line into `modules.toml`, once it is proved that the result fits.
 
     Raises:
-        UsageError: the name will not do, or there is such a module.
+        UsageError: the name will not do, or there is such a module, or one in that folder.
         InvalidError: the result does not fit; the file is as it was.
     """
     require_name(name)
-    _require_free(name, read(workspace))
+    composition = read(workspace)
+    _require_free(name, composition)
+    if entry["source"] == "path":
+        _require_other_folder(entry["path"].rstrip("/"), composition)
     with edited(workspace) as edit:
         edit.text = with_entry(edit.text, name, entry)
         warnings = edit.proved()
@@ -143,7 +147,7 @@ def import_archive(workspace: Workspace, archive: Path, name: str | None = None)
     if name is not None:
         require_name(name)
     read(workspace)
-    shown = f"{archive.name}/{name or single_top(read_archive(archive))}"
+    shown = f"{archive.name}/{name or top_of(archive)}"
     with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".import-") as temporary:
         unpacked = Path(temporary) / "module"
         listing = unpack(archive, unpacked, strip_top=True)
@@ -158,8 +162,8 @@ def import_archive(workspace: Workspace, archive: Path, name: str | None = None)
             unpacked.rename(folder)
             path = f"{_HOME}/{own}"
             warnings = add_module(workspace, own, {"source": "path", "path": path}).warnings
-    files = sorted(entry.path.partition("/")[2] for entry in listing.entries)
-    return Authored(own, path, tuple(files), warnings)
+    files = sorted(entry.path.partition("/")[2] for entry in listing.contents)
+    return Authored(own, path, tuple(files), warnings, listing.left_out)
 
 
 def entry_of(composition: Composition, name: str) -> Entry:
@@ -179,6 +183,15 @@ def _require_free(name: str, composition: Composition) -> None:
         raise UsageError(
             f"`{name}` is in modules.toml already", help="take another name, or remove it first"
         )
+
+
+def _require_other_folder(path: str, composition: Composition) -> None:
+    for other in composition.entries.values():
+        if isinstance(other.source, PathSource) and other.source.path.rstrip("/") == path:
+            raise UsageError(
+                f"{path} is in modules.toml already, as `{other.name}`",
+                help="a folder is one module: choose another one, or remove that line first",
+            )
 
 
 def _inside(path: str) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import xtask.manifest
 from xtask.diagnostics import Problems
-from xtask.digest import sha256_file
+from xtask.digest import canonical_json, sha256_file, sha256_of, sha256_of_files
+from xtask.files import write_if_changed
 from xtask.manifest.code import read_code
 from xtask.manifest.dialects.native import package_root
+from xtask.manifest.dialects.shared import operations, python_files
 from xtask.manifest.folder import Folder
+from xtask.manifest.operations import openapi_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from xtask.manifest.code import Code
     from xtask.manifest.module import EntryPoint, Module
+    from xtask.manifest.tables import MappedClass
 
 # What takes something away from a table that code may still ask for.
 _REMOVES = re.compile(r"\b(?:DROP\s+(?:TABLE|COLUMN)|RENAME\s+(?:TO|COLUMN))\b", re.IGNORECASE)
@@ -30,11 +38,45 @@ def surfaces(modules: Iterable[Module]) -> dict[str, dict[str, Any]]:
     }
 
 
+def kept_surfaces(
+    modules: Iterable[Module], digests: Mapping[str, str], cache: Path
+) -> dict[str, dict[str, Any]]:
+    """Return `surfaces`, each looked for only once in the same files.
+
+    Args:
+        modules: of them.
+        digests: of the files of each module, by its name.
+        cache: folder for what can be thrown away.
+    """
+    file, recipe = cache / "surfaces.json", _recipe()
+    try:
+        known = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    found, kept = {}, {}
+    for module in modules:
+        if module.root is not None:
+            key = sha256_of([recipe, module.name, module.place.source.path, digests[module.name]])
+            if key not in known:
+                known[key] = _surface(module, _package(module, module.root))
+            found[module.name] = kept[key] = known[key]
+    write_if_changed(file, canonical_json(kept))
+    return found
+
+
+def _recipe() -> str:
+    """Return the digest of all that decides what is seen in the same files."""
+    room = Path(xtask.manifest.__file__).parent
+    return sha256_of_files([Path(__file__), *sorted(room.rglob("*.py"))])
+
+
 def _surface(module: Module, package: Path) -> dict[str, Any]:
-    operations = sorted({(item.path, item.method) for item in module.operations})
+    answered = sorted({(openapi_path(item.path), item.method) for item in module.operations})
     return {
-        "operations": [{"method": method, "path": path} for path, method in operations],
+        "operations": [{"method": method, "path": path} for path, method in answered],
+        "answers": _answers(module, package),
         "tables": sorted({table.name for table in module.tables}),
+        "columns": _columns(module, package),
         "requires": sorted({item.module for item in module.requires}),
         "app_range": module.app_range.text if module.app_range else None,
         "migrations": [
@@ -56,6 +98,44 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
     }
 
 
+def _answers(module: Module, package: Path) -> list[dict[str, str]]:
+    """Return what the code of a native module's routers answers; other dialects see it anyway."""
+    routers = module.routers if module.dialect == "native" else ()
+    found = {
+        (openapi_path(item.path), item.method)
+        for router in routers
+        for code in _code(router.target, module, package)
+        for item in operations(code, router.target.attribute, router.prefix)
+    }
+    return [{"method": method, "path": path} for path, method in sorted(found)]
+
+
+def _columns(module: Module, package: Path) -> dict[str, dict[str, list[str]]]:
+    """Return the columns of each table that the code defines, and base classes not seen there."""
+    shown = PurePosixPath(module.place.source.path).parent.as_posix()
+    files = python_files(Folder(package, shown), Problems(), without=module.runtime_folders)
+    classes = [item for code in files.values() for item in code.classes]
+    count = Counter(item.name for item in classes)
+    named = {item.name: item for item in classes if item.name and count[item.name] == 1}
+    found: dict[str, dict[str, set[str]]] = {}
+    for item in classes:
+        if item.table:
+            table = found.setdefault(item.table, {"names": set(), "inherits": set()})
+            for one in _lineage(item, named):
+                table["names"].update(one.columns)
+                table["inherits"].update(base for base in one.bases if base not in named)
+    return {name: {key: sorted(found[name][key]) for key in found[name]} for name in found}
+
+
+def _lineage(item: MappedClass, named: Mapping[str, MappedClass]) -> list[MappedClass]:
+    """Return a class and those that it inherits from, except for what is a table itself."""
+    found = [item]
+    for one in found:  # which grows meanwhile
+        above = [named[base] for base in one.bases if base in named]
+        found += [other for other in above if not other.table and other not in found]
+    return found
+
+
 def _package(module: Module, root: Path) -> Path:
     """Return the folder of a module's import package."""
     return root if module.is_package else package_root(root, module.package)
@@ -63,13 +143,17 @@ def _package(module: Module, root: Path) -> Path:
 
 def _signature(target: EntryPoint, module: Module, package: Path) -> str:
     """Return how a function is called, nothing when it is defined elsewhere."""
-    steps = target.module[len(module.package) :].strip(".").replace(".", "/")
-    paths = [f"{steps}/__init__.py".lstrip("/"), f"{steps}.py"]
-    folder = Folder(package, module.name)
-    for path in paths:
-        code = read_code(folder, path, Problems())
-        found = [item for item in code.functions if item.name == target.attribute] if code else []
+    for code in _code(target, module, package):
+        found = [item for item in code.functions if item.name == target.attribute]
         if found:
             kind = "async " if found[-1].is_async else ""
             return f"{kind}({', '.join(found[-1].parameters)})"
     return ""
+
+
+def _code(target: EntryPoint, module: Module, package: Path) -> Iterator[Code]:
+    """Yield the files that a target may be defined in."""
+    steps = target.module[len(module.package) :].strip(".").replace(".", "/")
+    for path in (f"{steps}/__init__.py".lstrip("/"), f"{steps}.py"):
+        if code := read_code(Folder(package, module.name), path, Problems()):
+            yield code

@@ -52,6 +52,7 @@ _KINDS = {
     "apps": _Kind("application", ("prefix",)),
     "endpoints": _Kind("endpoint", ("method", "path"), ("permissions",)),
     "operations": _Kind("endpoint", ("method", "path")),
+    "answers": _Kind("endpoint", ("method", "path")),
     "routes": _Kind("page", ("path",), ("permissions",)),
     "navigation": _Kind("link", ("label", "path", "route")),
     "permissions": _Kind("permission", ("name",)),
@@ -110,6 +111,8 @@ def _reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Re
     yield from _settings(before.get("settings", {}), after.get("settings", {}))
     yield from _requirements(before, after)
     yield from _removals(before, after)
+    if "columns" in before and "columns" in after:
+        yield from _columns(before, after)
     if "app_range" in before and "app_range" in after:
         yield from _application(before["app_range"], after["app_range"])
     old, new = before.get("health"), after.get("health")
@@ -126,6 +129,22 @@ def _removals(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[R
     for step in after.get("migrations", ()):
         if step.get("removes") and step["up"] not in known:
             yield Reason("major", f"migration `{step['up']}` drops or renames something")
+
+
+def _columns(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Reason]:
+    """Yield columns, and tables that only code tells of; a column may be inherited unseen."""
+    old, new = before["columns"], after["columns"]
+    for table in old.keys() - new.keys() - set(before.get("tables", ())):
+        yield Reason("major", f"table `{table}` is gone")
+    for table in new.keys() - old.keys() - set(after.get("tables", ())):
+        yield Reason("minor", f"table `{table}` is new")
+    for table in old.keys() & new.keys():
+        one, other = old[table], new[table]
+        if one["names"] and other["names"] and one["inherits"] == other["inherits"]:
+            for name in set(one["names"]) - set(other["names"]):
+                yield Reason("major", f"column `{table}.{name}` is gone")
+            for name in set(other["names"]) - set(one["names"]):
+                yield Reason("minor", f"column `{table}.{name}` is new")
 
 
 def _by_key(parts: Any, kind: _Kind) -> dict[str, Mapping[str, Any]]:  # noqa: ANN401 - a list or a table

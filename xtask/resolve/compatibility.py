@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module, Requirement, Stated
     from xtask.resolve.graph import Edges
 
+_EVERY_VERSION = frozenset({"*", ">=0.0.0"})
+
 
 def check_ranges(
     names: Iterable[str], edges: Edges, modules: Mapping[str, Module], problems: Problems
@@ -95,13 +97,14 @@ def check_application(
 ) -> None:
     """Note modules that do not work with the application's version (XT0310).
 
-    When the composition does not say which version that is, this is a warning.
+    When the composition does not say which version that is, this is a warning, unless every
+    version will do.
     """
     for module in modules:
         stated = module.app_range
         if not stated or not stated.text or not _is_range(stated.text, stated.place, problems):
             continue
-        if composition.app_version is None:
+        if composition.app_version is None and stated.text not in _EVERY_VERSION:
             problems.warn(
                 "XT0310",
                 f"`{module.name}` works with {stated.text} of the application, whose version "
@@ -109,7 +112,7 @@ def check_application(
                 stated.place,
                 help='add `app_version = "…"` at the top of modules.toml',
             )
-        elif not matches(stated.text, composition.app_version):
+        elif composition.app_version and not matches(stated.text, composition.app_version):
             _misfit(composition, module.name, stated, problems)
 
 

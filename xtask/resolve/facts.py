@@ -53,7 +53,8 @@ def _module(module: Module, selection: Selection, *, headless: bool) -> dict[str
         "navigation": [_plain(part) for part in parts["navigation"]],
         "permissions": {right.name: right.description for right in parts["permissions"]},
         "settings": {
-            key: _plain(setting, "key") | {"environment": environment_name(module.name, key)}
+            key: _plain(setting, "key", *_INSIDE)
+            | {"environment": environment_name(module.name, key)}
             for key, setting in settings.items()
         },
         "values": _value(selection.values[module.name]),
@@ -113,6 +114,8 @@ PARTS: dict[str, Callable[[Module], Sequence[Any]]] = {
     "emits": _by("emits", "name"),
     "front_end_dependencies": _by("front_end_dependencies", "name"),
 }
+# What is inside arrays and objects is checked here, and the host takes them as JSON.
+_INSIDE = ("keys", "properties", "item")
 _FRONT_END = ("routes", "navigation", "front_end_dependencies")
 
 

@@ -83,6 +83,26 @@ def check_parents(modules: Iterable[Module], problems: Problems) -> None:
         _refuse_depth(links, parents, problems)
 
 
+def warn_of_repeats(modules: Iterable[Module], problems: Problems) -> None:
+    """Warn of links that one module has twice: whoever sees one sees both (XT0304)."""
+    for module in modules:
+        first: dict[tuple[object, ...], Navigation] = {}
+        for said in module.navigation:
+            target = said.path or said.route
+            what = (said.menu, said.parent, said.label, target, said.permission, said.hidden)
+            earlier = first.setdefault(what, said)
+            if earlier is not said:
+                problems.add(
+                    "XT0304",
+                    f"`{module.name}` has the link `{shortened(said.label)}` twice "
+                    f"in the menu `{said.menu}`",
+                    said.place,
+                    others=[(earlier.place, "it is here already")],
+                    help="remove one of the two, or call one of them differently",
+                    severity="warning",
+                )
+
+
 def _links(modules: Iterable[Module]) -> list[_Link]:
     """Return all links in the total order, with what each of them leads to."""
     modules = tuple(modules)

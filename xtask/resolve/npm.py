@@ -49,6 +49,19 @@ def front_end_dependencies(modules: Iterable[Module], problems: Problems) -> dic
     return {name: _merged(name, asked[name], problems) for name in sorted(asked)}
 
 
+def check_node(modules: Iterable[Module], problems: Problems) -> None:
+    """Note ranges of Node.js that are none (XT0207), or have no version in common (XT0314).
+
+    One front end is made of all modules, by one Node.js; the product itself runs without.
+    """
+    asked: dict[str, _Asked] = {}
+    for module in sorted(modules, key=lambda module: module.name):
+        if module.node and _is_range(module.node.text, module.node.place, problems):
+            first = _Asked(module.node.text, module.name, module.node.place)
+            asked.setdefault(module.node.text.strip(), first)
+    _meeting("Node.js", asked.values(), problems)
+
+
 def _is_range(text: str, place: Place, problems: Problems) -> bool:
     try:
         _parsed(text)
@@ -83,15 +96,21 @@ def _parsed(text: str) -> Range:
 
 def _merged(package: str, asked: Mapping[str, _Asked], problems: Problems) -> str:
     """Return the range that is inside all ranges; without those that clash with earlier ones."""
-    kept: list[_Asked] = []
-    for each in asked.values():
-        if lowest_common([_parsed(other.text) for other in (*kept, each)]) is None:
-            _note_clash(package, each, kept, problems)
-        else:
-            kept.append(each)
+    kept = _meeting(f"`{package}`", asked.values(), problems)
     if len(kept) == 1:
         return kept[0].text.strip() or "*"
     return _joined(package, kept, problems)
+
+
+def _meeting(what: str, asked: Iterable[_Asked], problems: Problems) -> list[_Asked]:
+    """Return the ranges that have a version in common, each other one noted (XT0314)."""
+    kept: list[_Asked] = []
+    for each in asked:
+        if lowest_common([_parsed(other.text) for other in (*kept, each)]) is None:
+            _note_clash(what, each, kept, problems)
+        else:
+            kept.append(each)
+    return kept
 
 
 def _joined(package: str, asked: Sequence[_Asked], problems: Problems) -> str:
@@ -113,7 +132,7 @@ def _both(way: tuple[str, ...], alternative: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part != "*" or len(parts) == 1)
 
 
-def _note_clash(package: str, asked: _Asked, earlier: Sequence[_Asked], problems: Problems) -> None:
+def _note_clash(what: str, asked: _Asked, earlier: Sequence[_Asked], problems: Problems) -> None:
     """Note a range that has no version in common with another, or with all others together."""
     mine = _parsed(asked.text)
     rivals = [each for each in earlier if lowest_common([mine, _parsed(each.text)]) is None][:1]
@@ -121,11 +140,11 @@ def _note_clash(package: str, asked: _Asked, earlier: Sequence[_Asked], problems
     names = listed(sorted({asked.module, *(each.module for each in others)}))
     problems.add(
         "XT0314",
-        f"no version of `{package}` is in the ranges of {names}",
+        f"no version of {what} is in the {'ranges' if others else 'range'} of {names}",
         asked.place,
         f"`{asked.module}` asks for {asked.text}",
         others=[(each.place, f"`{each.module}` asks for {each.text}") for each in others],
-        help="change one of the ranges: a product has one version of each package",
+        help="change one of the ranges: a product has one version of each",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from xtask.manifest.operations import unnamed
 from xtask.resolve.claims import Claim, note_overlap, shape
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _KIND = "API route"
 _HELP = "give one of them another path; a FastVue module can name the other in `overrides`"
+_HELP_TWICE = "only one of the two would ever answer: remove the other, or give it another path"
 
 _Overrides = dict[str, frozenset[str]]
 
@@ -28,8 +30,8 @@ class Precedence(NamedTuple):
 def settle_operations(modules: Iterable[Module], problems: Problems) -> tuple[Precedence, ...]:
     """Return the operations that one module answers instead of others, because it says so.
 
-    Two modules that answer one operation are XT0304 otherwise, as is a page where an operation is.
-    Which parameters a path names is no difference.
+    Two modules that answer one operation are XT0304 otherwise, as are one module that does so
+    twice, and a page where an operation is. Which parameters a path names is no difference.
     """
     modules = tuple(modules)
     overrides = {module.name: frozenset(module.overrides) for module in modules}
@@ -47,15 +49,18 @@ def settle_operations(modules: Iterable[Module], problems: Problems) -> tuple[Pr
 
 
 def _answers(module: Module, problems: Problems) -> Iterator[Claim]:
-    """Yield what a module answers; an endpoint that its manifest has twice is noted."""
-    mine: dict[str, Claim] = {}
-    for endpoint in module.endpoints:
-        claim = _claim(module, endpoint)
-        if (first := mine.setdefault(claim.key, claim)) is not claim:
-            note_overlap(first, claim, problems)
-    yield from mine.values()
-    for operation in module.operations:
-        yield _claim(module, operation)
+    """Yield what a module answers; what its manifest or its code has twice is noted.
+
+    The convertors of parameters are a difference here: a router tries them one after another.
+    """
+    mine: dict[tuple[str, str], Claim] = {}
+    answers: tuple[Endpoint | Operation, ...] = (*module.endpoints, *module.operations)
+    for answer in answers:
+        claim = _claim(module, answer)
+        key = answer.method.upper(), unnamed(answer.path)
+        if (first := mine.setdefault(key, claim)) is not claim:
+            note_overlap(first, claim, problems, help=_HELP_TWICE)
+        yield claim
 
 
 def _claim(module: Module, answer: Endpoint | Operation) -> Claim:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Problems, listed
 from xtask.manifest.table import shortened
 from xtask.resolve import compatibility, graph
 from xtask.resolve.choice import choose
 from xtask.resolve.claims import refuse_overlap
-from xtask.resolve.navigation import check_parents
-from xtask.resolve.npm import front_end_dependencies
+from xtask.resolve.navigation import check_parents, warn_of_repeats
+from xtask.resolve.npm import check_node, front_end_dependencies
 from xtask.resolve.operations import Precedence, settle_operations
 from xtask.resolve.paths import refuse_unreachable
 from xtask.resolve.references import check_references
@@ -39,7 +39,7 @@ class Selection:
 
     composition: Composition
     modules: tuple[Module, ...]
-    values: Mapping[str, Mapping[str, Scalar]]
+    values: Mapping[str, Mapping[str, Any]]
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     automatic: frozenset[str] = frozenset()
     precedence: tuple[Precedence, ...] = ()
@@ -75,7 +75,9 @@ def select(
     if len(chosen) == len(ordered):  # what could not be read may bring what a reference names
         check_references(chosen, problems)
         check_parents(chosen, problems)
+        warn_of_repeats(chosen, problems)
     front_end_dependencies(chosen, problems)
+    check_node(chosen, problems)
     _check_packages(modules.values(), problems)
     _check_hosts(chosen, problems)
     return Selection(

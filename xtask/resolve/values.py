@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import did_you_mean, listed
 from xtask.manifest.setting import misfit
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from xtask.diagnostics import Problems
     from xtask.manifest.composition import Composition, Value
     from xtask.manifest.module import Module
-    from xtask.manifest.table import Scalar
 
 
 def chosen_values(
@@ -22,9 +21,9 @@ def chosen_values(
     modules: Mapping[str, Module],
     chosen: tuple[Module, ...],
     problems: Problems,
-) -> dict[str, dict[str, Scalar]]:
+) -> dict[str, dict[str, Any]]:
     """Return the values of each chosen module; XT0306 and XT0308 for what is wrong with them."""
-    found: dict[str, dict[str, Scalar]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, given in composition.settings.items():
         if module := modules.get(name):
             found[name] = {key: value.value for key, value in sorted(given.items())}
@@ -58,7 +57,7 @@ def _check_value(module: Module, key: str, value: Value, problems: Problems) -> 
         problems.add(
             "XT0308",
             f"`{key}` of `{module.name}` is a secret and may not be written here",
-            value.place,
+            value.place._replace(secret=True),
             others=[(setting.place.at("secret"), "declared secret here")],
             help="give it to the running product as an environment variable",
         )
@@ -77,7 +76,7 @@ def _settings_of(module: Module) -> str:
     return f"its settings are {names}" if names else "it has no settings"
 
 
-def _require_values(module: Module, given: Mapping[str, Scalar], problems: Problems) -> None:
+def _require_values(module: Module, given: Mapping[str, object], problems: Problems) -> None:
     for setting in module.settings:
         missing = setting.required and setting.default is None and setting.key not in given
         if missing and not setting.secret:

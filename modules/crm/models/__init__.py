@@ -1,4 +1,4 @@
-"""What is stored. FastVue makes tables of models; here `hooks.pre_init` does."""
+"""What is stored; the product makes the tables when it starts."""
 
 from .lead import Lead
 from .stage import Stage

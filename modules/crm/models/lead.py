@@ -1,25 +1,16 @@
 """Somebody who may become a customer."""
 
-from dataclasses import dataclass
+from app.db.base import Base
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(Base):
     """One lead; `stage` is how far it has come."""
 
     __tablename__ = "crm_leads"
 
-    id: int
-    name: str
-    email: str
-    stage: str
-
-
-TABLE = """
-CREATE TABLE crm_leads (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,
-    email TEXT NOT NULL,
-    stage TEXT NOT NULL REFERENCES crm_stages (name)
-)
-"""
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254))
+    stage: Mapped[str] = mapped_column(ForeignKey("crm_stages.name"))

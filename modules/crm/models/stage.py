@@ -1,23 +1,15 @@
 """The steps on the way from a name to a customer."""
 
-from dataclasses import dataclass
+from app.db.base import Base
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Base):
     """One step; `is_final` when a lead stays there."""
 
     __tablename__ = "crm_stages"
 
-    name: str
-    sequence: int
-    is_final: bool
-
-
-TABLE = """
-CREATE TABLE crm_stages (
-    name TEXT PRIMARY KEY,
-    sequence INTEGER NOT NULL,
-    is_final INTEGER NOT NULL
-)
-"""
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    sequence: Mapped[int]
+    is_final: Mapped[bool]

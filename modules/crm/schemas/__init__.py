@@ -1,5 +1,6 @@
-"""What clients send."""
+"""What clients send, and what they are answered."""
 
-from .lead import NewLead, Progress
+from .lead import LeadRead, NewLead, Progress
+from .stage import StageRead
 
-__all__ = ["NewLead", "Progress"]
+__all__ = ["LeadRead", "NewLead", "Progress", "StageRead"]

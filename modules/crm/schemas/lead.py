@@ -1,4 +1,4 @@
-"""What clients send about leads."""
+"""What clients send about leads, and what they are answered."""
 
 from typing import Annotated
 
@@ -23,3 +23,14 @@ class Progress(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     stage: Text
+
+
+class LeadRead(BaseModel):
+    """A lead as it is stored."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    email: str
+    stage: str

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from module_sdk import get_module_config
+from app.core.config import get_module_config
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,12 +27,16 @@ class Invoice:
 
 def is_read_only() -> bool:
     """Say whether nothing may be stored."""
-    return bool(get_module_config("invoices", "READ_ONLY", default=True))
+    return _is_on("READ_ONLY")
 
 
 def is_dry_run() -> bool:
     """Say whether an invoice is only shown, and not stored."""
-    return bool(get_module_config("invoices", "DRY_RUN", default=True))
+    return _is_on("DRY_RUN")
+
+
+def _is_on(switch: str) -> bool:
+    return get_module_config("invoices", switch, "true") != "false"
 
 
 def count(connection: sqlite3.Connection) -> int:
@@ -65,7 +69,7 @@ def draw_up(connection: sqlite3.Connection, order_id: int, now: datetime) -> Inv
     ).fetchone()
     if order is None:
         return None
-    due = now + timedelta(days=get_module_config("invoices", "DAYS_TO_PAY"))
+    due = now + timedelta(days=int(get_module_config("invoices", "DAYS_TO_PAY", "14")))
     return Invoice(
         number=order["number"],
         order_id=order_id,

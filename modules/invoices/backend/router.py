@@ -3,17 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from module_sdk import (
-    APIRouter,
-    BaseModel,
-    Context,
-    Depends,
-    Field,
-    HTTPException,
-    require_permission,
-)
+from app.core.auth import require_permission
+from app.core.database import get_db_connection
+from fastapi import APIRouter, Depends, HTTPException
+from pydantic import BaseModel, Field
 
 from . import ledger
+from .clock import Now
 from .ledger import Invoice
 
 router = APIRouter()
@@ -36,30 +32,33 @@ class Issued(BaseModel):
 
 
 @router.get("/health")
-def health(context: Context) -> dict[str, str | bool]:
+def health() -> dict[str, str | bool]:
     """Answer when the module's table can be read, with the switches."""
-    ledger.count(context.connection)
+    with get_db_connection() as connection:
+        ledger.count(connection)
     return {"status": "ok", "read_only": ledger.is_read_only(), "dry_run": ledger.is_dry_run()}
 
 
 @router.get("", dependencies=[Depends(require_permission("invoices:list"))])
-def list_invoices(context: Context) -> list[Invoice]:
+def list_invoices() -> list[Invoice]:
     """Return the latest invoices, newest first."""
-    return ledger.list_recent(context.connection, _RECENT)
+    with get_db_connection() as connection:
+        return ledger.list_recent(connection, _RECENT)
 
 
 @router.post("", dependencies=[Depends(require_permission("invoices:issue"))])
-def issue_invoice(context: Context, wish: Wish) -> Issued:
+def issue_invoice(wish: Wish, now: Now) -> Issued:
     """Issue the invoice of an order, once; a dry run only shows it."""
     if ledger.is_read_only():
         reason = "invoices is read-only until MODULES__INVOICES__READ_ONLY is false"
         raise HTTPException(HTTPStatus.FORBIDDEN, reason)
-    with context.transaction():
-        if ledger.is_issued(context.connection, wish.order_id):
+    with get_db_connection() as connection:
+        connection.execute("BEGIN IMMEDIATE")  # nobody else takes the next number meanwhile
+        if ledger.is_issued(connection, wish.order_id):
             raise HTTPException(HTTPStatus.CONFLICT, f"order {wish.order_id} has an invoice")
-        invoice = ledger.draw_up(context.connection, wish.order_id, context.now)
+        invoice = ledger.draw_up(connection, wish.order_id, now)
         if invoice is None:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"no order {wish.order_id}")
         if not ledger.is_dry_run():
-            ledger.store(context.connection, invoice)
+            ledger.store(connection, invoice)
     return Issued(invoice=invoice, dry_run=ledger.is_dry_run())

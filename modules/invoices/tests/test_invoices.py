@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from app.modules.invoices.backend.clock import read_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,8 @@ def shop(serve: Serve, composed: Composed, admin: dict[str, str]) -> Callable[..
 
     def start(**environ: str) -> TestClient:
         client = serve(*composed("content", "commerce", "invoices"), **environ)
-        state: Any = client.app
-        state.state.runtime = replace(state.state.runtime, clock=lambda: NEW_YEARS_EVE)
+        app: Any = client.app
+        app.dependency_overrides[read_clock] = lambda: NEW_YEARS_EVE
         lamp = {"name": "Lamp", "price": 8900, "stock": 3}
         client.post("/api/commerce/products", json=lamp, headers=admin)
         for _ in range(3):

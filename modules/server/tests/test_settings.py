@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from server.registry import Module, Setting
 from server.settings import SettingsError, read_settings, variable_name
@@ -58,6 +60,7 @@ SHAPES = Module(
         Setting("mode", "string", "on", options=("on", "off")),
         Setting("code", "string", pattern="[a-z]{3}", secret=True),
         Setting("rate", "number", 1.5),
+        Setting("racks", "array", minimum=1, maximum=2),
     ),
 )
 
@@ -68,6 +71,13 @@ def test_arrays_and_objects_are_what_json_makes_of_them() -> None:
     environ = {"SHAPES_HOSTS": '["c"]', "MODULES__SHAPES__LIMITS": '{"cpu": [3]}'}
     settings = read_settings([SHAPES], environ)["shapes"]
     assert (settings["hosts"], settings["limits"]) == (["c"], {"cpu": [3]})
+
+
+def test_the_composition_gives_arrays_and_objects_too() -> None:
+    given = {"hosts": ("c", "d"), "limits": {"cpu": (3,), "of": {"a": None}}}
+    settings = read_settings([replace(SHAPES, values=given)], {})["shapes"]
+    assert settings["hosts"] == ["c", "d"]
+    assert settings["limits"] == {"cpu": [3], "of": {"a": None}}
 
 
 def test_the_registry_says_which_variable_overrides() -> None:
@@ -89,6 +99,8 @@ def test_the_registry_says_which_variable_overrides() -> None:
         ("MODULES__SHAPES__MODE", "s3cret", "must be one of on, off"),
         ("MODULES__SHAPES__CODE", "s3cret", "must match [a-z]{3}"),
         ("MODULES__SHAPES__RATE", "nan", "must be of type number"),
+        ("MODULES__SHAPES__RACKS", "[]", "must be at least 1 in size"),
+        ("MODULES__SHAPES__RACKS", "[1, 2, 3]", "must be at most 2 in size"),
     ],
 )
 def test_a_variable_has_to_fit_what_the_module_declares(

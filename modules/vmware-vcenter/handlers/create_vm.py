@@ -1,8 +1,10 @@
 """`POST /vms`."""
 
 from http import HTTPStatus
+from typing import Any
 
-from module_sdk import BaseModel, Context, Field, HTTPException
+from fastapi import HTTPException
+from pydantic import BaseModel, Field
 
 from .. import inventory
 from ..inventory import Machine
@@ -15,10 +17,11 @@ class Order(BaseModel):
     memory_gb: int = Field(default=4, ge=1, le=1024)
 
 
-async def handler(context: Context, order: Order) -> Machine:
+def handler(context: Any, order: Order) -> Machine:  # noqa: ANN401 - the unit of work
     """Order a virtual machine, or answer 409 when one has the name."""
-    machine = await inventory.order(context.db, order.name, order.memory_gb)
-    if machine is None:
-        raise HTTPException(HTTPStatus.CONFLICT, f"there is a machine called {order.name}")
-    context.publish("vm.created", {"name": machine.name})
+    with context.transaction():
+        machine = inventory.order(context.connection, order.name, order.memory_gb)
+        if machine is None:
+            raise HTTPException(HTTPStatus.CONFLICT, f"there is a machine called {order.name}")
+        context.publish("vm.created", {"name": machine.name})
     return machine

@@ -1,15 +1,17 @@
 """`DELETE /vms/:name`."""
 
 from http import HTTPStatus
+from typing import Any
 
-from module_sdk import Context, HTTPException
+from fastapi import HTTPException
 
 from .. import inventory
 
 
-async def handler(context: Context, name: str) -> dict[str, str]:
+def handler(context: Any, name: str) -> dict[str, str]:  # noqa: ANN401 - the unit of work
     """Remove a virtual machine, or answer 404."""
-    if not await inventory.remove(context.db, name):
-        raise HTTPException(HTTPStatus.NOT_FOUND, "no such machine")
-    context.publish("vm.deleted", {"name": name})
+    with context.transaction():
+        if not inventory.remove(context.connection, name):
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no such machine")
+        context.publish("vm.deleted", {"name": name})
     return {"deleted": name}

@@ -1,10 +1,10 @@
 """`GET /vms`."""
 
-from module_sdk import Context
+from typing import Any
 
 from ..inventory import Machine, list_all
 
 
-async def handler(context: Context) -> list[Machine]:
+def handler(context: Any) -> list[Machine]:  # noqa: ANN401 - the unit of work
     """Return every virtual machine, by name."""
-    return await list_all(context.db)
+    return list_all(context.connection)

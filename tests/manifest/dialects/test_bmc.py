@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import manifests, workspace
-from tests.support.bmc import FILES, MANIFEST, ROUTER, read
+from tests.support.bmc import FILES, MANIFEST, ROUTER, VIEWS, read
 from tests.support.budgets import budget
 from tests.support.flux import FILES as FLUX_FILES
 from tests.support.flux import MANIFEST as FLUX
@@ -19,6 +19,7 @@ from tests.support.manifests import GONE, codes
 from xtask.diagnostics import Problems
 from xtask.manifest.dialects import bmc, flux, read_manifest, read_module
 from xtask.manifest.module import Migration, Permission, Requirement
+from xtask.resolve.operations import settle_operations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,12 +85,37 @@ def test_b2_either_half_may_be_missing_and_not_both(tmp_path: Path) -> None:
     no_pages = dict.fromkeys(name for name in FILES if name.startswith("frontend/"))
     no_api = dict.fromkeys(name for name in FILES if name.startswith("backend/"))
     module, found = read(tmp_path / "1", files=no_pages)
-    assert (found, [item.prefix for item in module.routers]) == ([], ["/api/v1/invoice_ocr"])
+    assert [item.prefix for item in module.routers] == ["/api/v1/invoice_ocr"]
+    manifest = "invoice_ocr/module.json"
+    assert found == [
+        f"XT0223 warning {manifest}:17:2 `routes_prefix` changes nothing: there is no `frontend/`"
+    ]
     module, found = read(tmp_path / "2", files=no_api)
-    assert (found, [item.prefix for item in module.routers]) == ([], ["/invoices"])
+    assert [item.prefix for item in module.routers] == ["/invoices"]
+    assert found == [
+        f"XT0223 warning {manifest}:16:2 `api_prefix` changes nothing: there is no `backend/`"
+    ]
+    neither: dict[manifests.Path_, Any] = {("api_prefix",): GONE, ("routes_prefix",): GONE}
+    assert read(tmp_path / "4", neither, files=no_pages)[1] == []
+    assert read(tmp_path / "5", neither, files=no_api)[1] == []
     _, found = read(tmp_path / "3", files={**no_pages, **no_api})
     assert found[:1] == [
         "XT0211 error invoice_ocr/module.json:2:10 `invoice_ocr` has no file `backend/router.py`"
+    ]
+
+
+def test_b2_two_routers_below_one_prefix_have_operations_of_their_own(tmp_path: Path) -> None:
+    views = VIEWS.replace("/{invoice_id}", "/health")
+    prefix = {("routes_prefix",): "/api/v1/invoice_ocr"}
+    module, _ = read(tmp_path, prefix, {"frontend/views.py": views})
+    problems = Problems()
+    settle_operations([module], problems)
+    assert [(item.code, str(item.place), item.message) for item in problems.found] == [
+        (
+            "XT0304",
+            "invoice_ocr/frontend/views.py:5",
+            "`invoice_ocr` claims the API route `GET /api/v1/invoice_ocr/health` twice",
+        )
     ]
 
 

@@ -201,8 +201,8 @@ def test_n6_a_job_arrives_with_its_limits(tmp_path: Path) -> None:
         ("schedule", 5, "XT0203"),
         ("timeout", 0, "XT0204"),
         ("timeout", 10**15, "XT0204"),
-        ("timeout", "5m", "XT0204"),
-        ("timeout", True, "XT0204"),
+        ("timeout", "5m", "XT0203"),
+        ("timeout", True, "XT0203"),
         ("retries", -1, "XT0204"),
         ("retries", 101, "XT0204"),
         ("retries", 1.5, "XT0203"),
@@ -230,6 +230,24 @@ def test_n7_events_are_heard_and_published(tmp_path: Path) -> None:
         Event(name, event.place)
         for name, event in zip(("rack.removed", "rack:moved"), module.emits, strict=True)
     )
+
+
+def test_n7_the_same_handler_twice_for_one_event_is_refused(tmp_path: Path) -> None:
+    here = {"event": "rack.added", "handler": "handlers/racks.py:add"}
+    others = [here | {"event": "rack.moved"}, here | {"handler": "handlers/racks.py"}]
+    listeners = ("capabilities", "events", "listeners")
+    assert nested(tmp_path, {listeners: [here, *others]})[1] == []
+    _, found = nested(tmp_path, {listeners: [here, *others, here]})
+    assert [problem.split(" ", 3)[::3] for problem in found] == [
+        ["XT0204", "`rack.added` would call `modules.rack_power.handlers.racks:add` twice"]
+    ]
+
+
+def test_n7_an_event_that_is_listed_twice_is_published_once(tmp_path: Path) -> None:
+    events = ["rack.moved", {"event": "rack.moved"}, "rack.added"]
+    module, found = nested(tmp_path, {("capabilities", "events", "emitters"): events})
+    assert [event.name for event in module.emits] == ["rack.moved", "rack.added"]
+    assert codes(found) == ["XT0223 warning"]
 
 
 @pytest.mark.parametrize(

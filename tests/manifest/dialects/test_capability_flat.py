@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.capability import FILES, flat
 from tests.support.manifests import GONE, codes
+from xtask.diagnostics import Problems
 from xtask.manifest.module import EntryPoint, Migration
+from xtask.resolve.operations import settle_operations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +38,7 @@ def test_n5_the_entry_binds_the_router_and_its_operations_are_seen(tmp_path: Pat
         ("/api/v1/m/rack-power", "modules.rack_power.src.index:router")
     ]
     assert [item[:2] for item in module.operations] == [
-        ("GET", "/api/v1/m/rack-power/live/{rack_id}")
+        ("GET", "/api/v1/m/rack-power/live/{rack_id:int}")
     ]
     assert [(item[:2], str(item.target)) for item in module.endpoints] == [
         (("GET", "/api/v1/m/rack-power/old"), "modules.rack_power.src.old:handler")
@@ -48,6 +50,27 @@ def test_n5_a_route_without_handler_is_the_entrys(tmp_path: Path) -> None:
     module, found = flat(tmp_path, {("routes",): [route], **NO_RIGHTS})
     assert (found, module.endpoints) == ([], ())
     assert ("POST", "/api/v1/m/rack-power/racks") in [item[:2] for item in module.operations]
+
+
+@pytest.mark.parametrize("path", ["/live/:rack_id", "/live/:other"])
+def test_n5_what_the_manifest_says_of_a_router_is_what_its_code_answers(
+    tmp_path: Path, path: str
+) -> None:
+    route = {"method": "GET", "path": path}
+    module, _ = flat(tmp_path, {("routes",): [route], **NO_RIGHTS})
+    assert [(item.path, item.place.source.path) for item in module.operations] == [
+        ("/api/v1/m/rack-power/live/{rack_id:int}", "rack-power/src/index.py")
+    ]
+
+
+def test_n3_a_route_of_a_router_is_in_the_manifest_once(tmp_path: Path) -> None:
+    routes = [{"method": "POST", "path": path} for path in ("/racks/:id", "/racks/:name")]
+    module, _ = flat(tmp_path, {("routes",): routes, **NO_RIGHTS})
+    problems = Problems()
+    settle_operations([module], problems)
+    assert [item.message for item in problems.found] == [
+        "`rack-power` claims the API route `POST /api/v1/m/rack-power/racks/{name}` twice"
+    ]
 
 
 @pytest.mark.parametrize(

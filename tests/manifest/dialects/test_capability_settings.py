@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_n4_refuses_a_default_that_does_not_fit(tmp_path: Path, keys: dict[str, 
     [
         ({"type": "number", "default": 1.5}, 1.5),
         ({"type": "string", "default": "xay", "pattern": "a"}, "xay"),
-        ({"type": "string", "default": "Z", "pattern": "^([a-z]+)+$"}, "Z"),
+        ({"type": "string", "default": "z", "pattern": "^([a-z]+)+$"}, "z"),
         ({"type": "select", "default": 2, "options": [{"label": "Two", "value": 2}]}, 2),
         ({"type": "json", "default": {"a": [1]}}, {"a": [1]}),
         ({"type": "password", "default": ""}, None),
@@ -154,7 +155,7 @@ def test_n4_the_two_places_of_a_default_have_to_agree(tmp_path: Path) -> None:
         ({"type": "string", "pattern": "(?i)a"}, "XT0205"),
         ({"type": "string", "pattern": "a" * 501}, "XT0205"),
         ({"type": "string", "pattern": "a{99999999999}"}, "XT0205"),
-        ({"type": "string", "pattern": "[[a]"}, None),
+        ({"type": "string", "pattern": "[[a]"}, "XT0205"),
         ({"type": "string", "required": "yes"}, "XT0203"),
         ({"type": "string", "lable": "Port"}, "XT0201"),
     ],
@@ -190,7 +191,76 @@ def test_n4_refuses_a_default_without_end(tmp_path: Path) -> None:
     assert field(tmp_path, {"type": "array", "default": deep})[1] == ["XT0203 error"]
 
 
-@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "a*a*a*a*a*a*b", "a?" * 60 + "a" * 60])
-def test_n4_a_pattern_that_would_take_for_ever_is_not_tried(tmp_path: Path, pattern: str) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("^(a+)+$", True),
+        ("^(a|a)*$", True),
+        ("a*a*a*a*a*a*b", False),
+        ("a?" * 60 + "a" * 60, True),
+    ],
+)
+def test_n4_a_pattern_that_could_take_for_ever_is_followed_all_the_same(
+    tmp_path: Path, pattern: str, *, fits: bool
+) -> None:
     setting, found = field(tmp_path, {"type": "string", "default": "a" * 60, "pattern": pattern})
-    assert (found, setting.default) == ([], "a" * 60)
+    assert (found, setting.default) == ([], "a" * 60) if fits else (["XT0210 error"], None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ({"type": "number", "min": 2, "max": 1}, "2,"),
+        ({"type": "number", "default": 5, "validation": {"min": 2, "max": 1}}, "2,"),
+        ({"type": "string", "min": 1}, "1"),
+        ({"type": "string", "validation": {"max": 1}}, "1"),
+        ({"type": "boolean", "max": 1}, "1"),
+        ({"type": "array", "min": 1}, "1"),
+        ({"type": "password", "max": 8}, "8"),
+        ({"type": "number", "pattern": "^1$"}, '"^1$"'),
+        ({"type": "array", "enum": ["a"]}, "["),
+        ({"type": "object", "options": ["a"]}, "["),
+        ({"type": "number", "enum": ["1"]}, "["),
+    ],
+)
+def test_n4_refuses_a_field_that_contradicts_itself(
+    tmp_path: Path, keys: dict[str, Any], shown: str
+) -> None:
+    _, found = nested(tmp_path, {("config",): {"schema": {"port": keys}}})
+    (problem,) = found
+    code, _, place, *_ = problem.split(" ")
+    line, column = map(int, place.split(":")[1:])
+    text = (tmp_path / "rack-power/manifest.json").read_text().splitlines()[line - 1]
+    assert (code, text[column - 1 :][: len(shown)]) == ("XT0210", shown)
+
+
+def patterned(count: int, text: str, default: str) -> dict[str, Any]:
+    keys = {"type": "string", "default": default, "pattern": text}
+    return {f"k{number}": keys for number in range(count)}
+
+
+def test_n4_a_module_has_64_patterns_at_most(tmp_path: Path) -> None:
+    assert nested(tmp_path, {("config",): {"schema": patterned(64, "^a$", "a")}})[1] == []
+    _, found = nested(tmp_path, {("config",): {"schema": patterned(99, "^a$", "a")}})
+    (problem,) = found
+    assert problem.startswith("XT0205")
+    assert problem.endswith("the module has more than 64 patterns")
+
+
+def test_n4_patterns_of_jobs_count_too(tmp_path: Path) -> None:
+    job = {"name": "Tidy", "handler": "./src/jobs.py:tidy", "config": patterned(60, "^a$", "a")}
+    changes = {("jobs", "tidy"): job, ("settings",): patterned(5, "^a$", "a")}
+    assert codes(flat(tmp_path, changes)[1]).count("XT0205 error") == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "default"),
+    [("a?" * 100 + "b", "a" * 300), ("(a|b)" * 90, "ab" * 20), ("^(a+)+$", "a" * 60 + "b")],
+)
+def test_n4_many_patterns_of_an_attacker_are_read_at_once(
+    tmp_path: Path, pattern: str, default: str
+) -> None:
+    manifests = {("config",): {"schema": patterned(1_500, pattern, default)}}
+    start = time.perf_counter()
+    nested(tmp_path, manifests)
+    assert time.perf_counter() - start < 1

@@ -16,6 +16,7 @@ from tests.support.fastvue import EMPTY, FILES, MANIFEST, read
 from xtask.diagnostics import Problems
 from xtask.manifest.dialects import fastvue, read_manifest, read_module
 from xtask.manifest.module import EntryPoint
+from xtask.resolve.operations import settle_operations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,9 +94,19 @@ def test_v1_a_manifest_is_data_and_never_executed(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("text", ['["a"]', 'x = 1\n{"name": "A"}', '{"name": "A"}\n{}', "", "None"])
-def test_v1_a_manifest_is_one_dict(tmp_path: Path, text: str) -> None:
-    assert read(tmp_path, text, EMPTY).noted == ["XT0104 1:1 this is not one literal dict"]
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('["a"]', 1),
+        ('x = 1\n{"name": "A"}', 1),
+        ('{"name": "A"}\n{}', 2),
+        ('{\n"name": "A"\n}\nFEATURED = {"price": 1}\n', 4),
+        ("", 1),
+        ("None", 1),
+    ],
+)
+def test_v1_a_manifest_is_one_dict(tmp_path: Path, text: str, line: int) -> None:
+    assert read(tmp_path, text, EMPTY).noted == [f"XT0104 {line}:1 this is not one literal dict"]
 
 
 def test_v1_a_manifest_has_100_kilobytes_at_most(tmp_path: Path) -> None:
@@ -163,10 +174,37 @@ def test_v5_what_brings_it_in_is_a_dependency(tmp_path: Path) -> None:
     assert found.noted == ["XT0204 3:23 `b` is not in `depends`"]
 
 
-def test_v6_a_module_that_is_not_installable_says_where(tmp_path: Path) -> None:
-    disabled = read(tmp_path, manifest('"installable": False'), EMPTY).module.disabled
+@pytest.mark.parametrize("written", ["False", "0"])
+def test_v6_a_module_that_is_not_installable_says_where(tmp_path: Path, written: str) -> None:
+    found = read(tmp_path, manifest(f'"installable": {written}'), EMPTY)
+    disabled = found.module.disabled
+    assert found.noted == []
     assert disabled
-    assert (disabled.text, disabled.place.span()) == ("`installable` is False", (3, 16, 5))
+    assert disabled.text == f"`installable` is {written}"
+    assert disabled.place.span() == (3, 16, len(written))
+
+
+def test_v6_one_and_zero_are_true_and_false_where_odoo_asks_for_the_truth(tmp_path: Path) -> None:
+    text = '"installable": 1, "application": 0, "auto_install": 1, "active": 0, "depends": ["a"]'
+    found = read(tmp_path, manifest(text), EMPTY)
+    assert found.noted == []
+    assert (found.module.disabled, found.module.auto_enabled_by) == (None, ("a",))
+    assert read(tmp_path, manifest('"active": 1'), EMPTY).module.auto_enabled_by == ()
+    assert read(tmp_path, manifest('"auto_install": 0'), EMPTY).module.auto_enabled_by is None
+
+
+@pytest.mark.parametrize("written", ["2", "-1", "1.0", '"yes"', "{}"])
+@pytest.mark.parametrize("key", ["installable", "application", "auto_install", "active"])
+def test_v6_nothing_else_is_true_or_false(tmp_path: Path, key: str, written: str) -> None:
+    (problem,) = read(tmp_path, manifest(f'"{key}": {written}'), EMPTY).found
+    assert problem.code == "XT0203"
+    assert problem.message.startswith(f"`{key}` must be true or false, not ")
+    assert problem.help == "write `True` or `False`, without quotes"
+
+
+def test_other_keys_have_no_numbers_for_true_and_false(tmp_path: Path) -> None:
+    text = '"menus": [{"name": "A", "path": "/a", "hideInMenu": 1}]'
+    assert "XT0203" in read(tmp_path, manifest(text), EMPTY).errors
 
 
 def test_v7_packages_of_the_system_come_with_the_base(tmp_path: Path) -> None:
@@ -253,6 +291,28 @@ def test_one_router_under_two_names_is_mounted_once(tmp_path: Path) -> None:
     assert [str(item.target) for item in found.module.routers] == ["modules.crm.api.routes:router"]
     assert len(found.module.operations) == 2
     assert found.warnings == ["XT0304"]
+
+
+def test_two_routers_of_one_module_have_operations_of_their_own(tmp_path: Path) -> None:
+    files = EMPTY | {"one.py": FILES["api/routes.py"], "two.py": FILES["api/routes.py"]}
+    module = read(tmp_path, manifest('"api": ["one", "two"]'), files).module
+    problems = Problems()
+    settle_operations([module], problems)
+    assert [(item.code, str(item.place)) for item in problems.found] == [
+        ("XT0304", "addons/crm/two.py:4"),
+        ("XT0304", "addons/crm/two.py:7"),
+    ]
+
+
+def test_a_router_that_may_be_included_below_a_prefix_is_never_the_second(tmp_path: Path) -> None:
+    whole = "from fastapi import APIRouter\nfrom .routes import router as leads\n"
+    whole += 'router = APIRouter()\nrouter.include_router(leads, prefix="/other")\n'
+    files = FILES | {"api/__init__.py": whole, "all.py": FILES["api/routes.py"]}
+    module = read(tmp_path, manifest('"api": ["api", "all"]'), files).module
+    problems = Problems()
+    settle_operations([module], problems)
+    assert problems.found == []
+    assert len(module.operations) == 2
 
 
 def test_a_router_keeps_its_own_prefix_behind_the_one_it_is_mounted_under(tmp_path: Path) -> None:

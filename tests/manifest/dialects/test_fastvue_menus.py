@@ -93,6 +93,28 @@ def test_a_page_without_a_view_is_drawn_by_the_routes(tmp_path: Path) -> None:
     assert pages(found) == [("/a", "src/routes/index.ts"), ("/b", "views/two.vue")]
 
 
+@pytest.mark.parametrize("views", [[], ["views/one.vue", "views/two.vue"]])
+def test_a_page_without_a_view_is_drawn_by_the_one_called_like_its_path(
+    tmp_path: Path, views: list[str]
+) -> None:
+    inside = [menu("First", "/g/one"), menu("Second", "/g/two", permission="crm.two")]
+    menus = [menu("G", "/g", children=inside), menu("Fourth", "/g/four")]
+    found = front_end(tmp_path, views=views, menus=menus)
+    assert found.noted == ["XT0220 4:181 nothing draws the page `/g/four` of menu `Fourth`"]
+    assert pages(found) == [
+        ("/g", "views/one.vue"),
+        ("/g/one", "views/one.vue"),
+        ("/g/two", "views/two.vue"),
+    ]
+
+
+def test_the_routes_of_a_module_draw_also_what_a_view_is_called_like(tmp_path: Path) -> None:
+    files = VIEWS | {"static/routes.ts": ""}
+    assets = {"routes": "static/routes.ts"}
+    found = front_end(tmp_path, files, assets=assets, menus=[menu("A", "/one")])
+    assert pages(found) == [("/one", "routes.ts")]
+
+
 def test_a_page_without_a_view_is_drawn_by_the_only_one(tmp_path: Path) -> None:
     found = front_end(tmp_path, EMPTY | {"static/views/one.vue": ""}, menus=[menu("A", "/a")])
     assert pages(found) == [("/a", "views/one.vue")]

@@ -183,11 +183,19 @@ def test_every_defect_has_its_place(
     assert (f"databases/module.json:{where}", f"{code} error") in [item[:2] for item in found]
 
 
-def test_a_folder_that_only_differs_in_capitals_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["Databases", "backups", "databases-2.0.6", "620600", "_x"])
+def test_f3_a_folder_has_the_name_of_its_module(tmp_path: Path, folder: str) -> None:
     workspace.write(tmp_path, {"module.json": json.dumps(MANIFEST), **FILES})
     problems = Problems()
-    read_module(tmp_path, "modules/Databases", problems)
+    read_module(tmp_path, f"modules/{folder}", problems)
     assert [item.code for item in problems.found] == ["XT0208"]
+
+
+def test_f3_the_folder_of_the_workspace_has_any_name(tmp_path: Path) -> None:
+    workspace.write(tmp_path, {"module.json": json.dumps(MANIFEST), **FILES})
+    problems = Problems()
+    read_module(tmp_path, ".", problems)
+    workspace.no_problems(problems)
 
 
 def test_of_the_formats_own_example_only_the_enumerations_are_refused(tmp_path: Path) -> None:

@@ -38,6 +38,19 @@ def test_f4_routes_may_be_a_package(tmp_path: Path) -> None:
     assert len(read(tmp_path, files)[0].operations) == 2
 
 
+def test_f4_what_the_code_answers_twice_is_there_twice(tmp_path: Path) -> None:
+    text = ROUTES + '@router.get("/{name}")\nasync def other(name: str): ...\n'
+    module, found = read(tmp_path, {**FILES, "routes.py": text})
+    assert found == []
+    assert [
+        (item.method, item.path[22:], item.place.span().line) for item in module.operations
+    ] == [
+        ("POST", "/", 9),
+        ("GET", "/{database_id}", 6),
+        ("GET", "/{name}", 11),
+    ]
+
+
 def test_f3_routes_without_a_router_are_refused(tmp_path: Path) -> None:
     _, found = read(tmp_path, {**FILES, "routes.py": "roter = 1\n"})
     assert found == [("databases/module.json:3:11", "XT0217 error", "`routes.py` has no `router`")]

@@ -165,6 +165,43 @@ def test_a_bundle_is_a_list(tmp_path: Path) -> None:
     assert found.noted == ["XT0203 2:26 `web.assets` must be an array, not a string"]
 
 
+def test_a_bundle_in_braces_is_read_as_a_list(tmp_path: Path) -> None:
+    found = read(tmp_path, manifest('"assets": {"web.assets": {"a.js", "b.js"}}'), EMPTY)
+    assert found.noted == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("iap_paid_service", "iot_handlers_in_image", "kpi_providers", "other_files", "esm"),
+        *("neuter", "reverse_neuter", "function", "oca_data_manual", "company", "module_type"),
+        *("private_category", "odoo-apps", "repository", "documentation"),
+    ],
+)
+def test_a_key_that_only_odoo_or_a_shop_reads_is_known(tmp_path: Path, key: str) -> None:
+    assert read(tmp_path, manifest(f'"{key}": ["x"]'), EMPTY).noted == []
+
+
+@pytest.mark.parametrize("key", ["conflicts", "depends_if_installed"])
+def test_a_key_that_composes_nothing_is_a_warning(tmp_path: Path, key: str) -> None:
+    found = read(tmp_path, manifest(f'"{key}": ["sale"]'), EMPTY)
+    assert found.noted == [f"XT0223 2:1 `{key}` changes nothing in a product"]
+    assert found.errors == []
+    assert (found.module.requires, found.module.conflicts) == ((), ())
+
+
+@pytest.mark.parametrize("key", ["pre_init_hook", "post_init_hook", "uninstall_hook", "post_load"])
+def test_a_hook_that_is_false_is_none(tmp_path: Path, key: str) -> None:
+    found = read(tmp_path, manifest(f'"{key}": False'), EMPTY)
+    assert found.noted == []
+    assert found.module.hooks == ()
+
+
+def test_a_hook_that_is_true_is_refused(tmp_path: Path) -> None:
+    found = read(tmp_path, manifest('"post_init_hook": True'), EMPTY)
+    assert found.noted == ["XT0203 2:19 `post_init_hook` must be a string, not true or false"]
+
+
 @pytest.mark.parametrize(
     ("text", "files", "line"),
     [

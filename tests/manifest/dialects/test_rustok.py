@@ -173,6 +173,18 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert module.app_range.text == ">=1.4, <=1.9"
 
 
+def test_a_command_line_may_be_a_crate_of_its_own(tmp_path: Path) -> None:
+    own = changed('"cli::factory"', '"rustok_blog_cli::command_provider"')
+    lines = {"cli/Cargo.toml": '[package]\nname = "rustok-blog-cli"\n'}
+    _, codes = read(tmp_path, own | lines | {"cli/src/lib.rs": "pub fn command_provider() {}\n"})
+    assert codes == []
+    _, codes = read(tmp_path / "main", CRATE | lines | {"cli/src/lib.rs": "pub fn other() {}\n"})
+    assert codes == []
+    _, codes = read(tmp_path / "gone", own | lines | {"cli/src/lib.rs": "pub fn other() {}\n"})
+    text = own["rustok-module.toml"]
+    assert codes == [at("XT0217", '"rustok_blog_cli::command_provider"', text)]
+
+
 def test_front_ends_become_pages_and_links(tmp_path: Path) -> None:
     module, _ = read(tmp_path, CRATE)
     assert [(page.name, page.path, page.title, page.entry) for page in module.routes] == [

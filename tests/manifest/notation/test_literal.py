@@ -187,11 +187,12 @@ EXECUTED = "this is not a literal, so it would have to be executed"
         ("{'a': '\\ud800'}", "this has half a character (a lone surrogate), which", (1, 7, 8)),
         ("{'a': {'\\ud800': 1}}", "this has half a character (a lone surrogate), which", (1, 8, 8)),
         ("", "this is not one literal dict", (1, 1, 1)),
-        ("[1]", "this is not one literal dict", (1, 1, 1)),
-        ("{'a'}", "this is not one literal dict", (1, 1, 1)),
-        ("a = {}", "this is not one literal dict", (1, 1, 1)),
-        ("{}\n{}", "this is not one literal dict", (1, 1, 1)),
-        ("import os\n{}", "this is not one literal dict", (1, 1, 1)),
+        ("[1]", "this is not one literal dict", (1, 1, 3)),
+        ("{'a'}", "this is not one literal dict", (1, 1, 5)),
+        ("a = {}", "this is not one literal dict", (1, 1, 6)),
+        ("{}\n{}", "this is not one literal dict", (2, 1, 2)),
+        ("{}\n\nMORE = {\n'a': 1}", "this is not one literal dict", (3, 1, 8)),
+        ("import os\n{}", "this is not one literal dict", (1, 1, 9)),
         ("{'a': 1", "this is not Python: '{' was never closed", (1, 1, 1)),
         ("{\n 'é': 1\n 'b': 2}", "this is not Python: invalid syntax. Perhaps you", (2, 7, 1)),
         ("{'a': 'x\n'}", "this is not Python: unterminated string literal", (1, 7, 1)),
@@ -212,6 +213,22 @@ def test_refuses_what_is_not_one_literal_dict_where_the_defect_is(
     assert (problem.code, tuple(problem.place.span())) == ("XT0104", span)
     assert problem.message.startswith(message)
     assert problem.help
+
+
+@pytest.mark.parametrize("blanks", [" ", "    ", "\t", " \t "])
+def test_blanks_may_come_before_the_dict(blanks: str) -> None:
+    found, problems = read(blanks + "{'a': 1,\n 'b': {'c': 2}}\n")
+    no_problems(problems)
+    assert found.values == {"a": 1, "b": {"c": 2}}
+    first, second = Place(found.source).at("a"), Place(found.source).at("b", "c")
+    assert tuple(first.span()) == (1, len(blanks) + 7, 1)
+    assert tuple(second.span()) == (2, 13, 1)
+
+
+@pytest.mark.parametrize("text", ["{'a': 1, 'a': 1}", "{'a': {'b': 1, 'b': 2}}"])
+def test_the_help_for_a_key_that_is_there_twice_is_to_keep_one(text: str) -> None:
+    (problem,) = read(text)[1].found
+    assert problem.help == "keep one of them"
 
 
 def test_nothing_of_a_manifest_is_executed(tmp_path: Path) -> None:

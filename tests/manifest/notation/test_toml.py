@@ -238,9 +238,7 @@ def test_a_number_of_too_many_bits_is_shown_where_it_is() -> None:
 def test_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:
     problems = Problems()
     assert read_toml(tmp_path, "here", problems) is None
-    assert [problem.message for problem in problems.found] == [
-        "cannot read `here`: Is a directory"
-    ]
+    assert [problem.message for problem in problems.found] == ["cannot read `here`: Is a directory"]
 
 
 def test_place_of_a_key_that_is_no_toml_is_still_a_place() -> None:

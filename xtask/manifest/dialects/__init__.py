@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
-from xtask.diagnostics import Place, Problems, Source, listed
+from xtask.diagnostics import Place, Problems, listed
 from xtask.manifest.dialects import bmc, capability, fastvue, flux, native, rustok
 from xtask.manifest.folder import Folder
 from xtask.manifest.notation.json import read_json
 from xtask.manifest.notation.literal import read_literal
 from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.project import with_project
-from xtask.manifest.table import Table
+from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +33,10 @@ class Dialect(Protocol):
     def FILENAMES(self) -> tuple[str, ...]:  # noqa: N802
         """The names that its manifests have."""
 
+    @property
+    def PLATFORM(self) -> frozenset[str]:  # noqa: N802
+        """The Python packages that its system has, which no module there declares."""
+
     def recognises(self, values: Mapping[str, Any]) -> bool:
         """Return whether a manifest of this file name is of this dialect."""
 
@@ -47,6 +51,7 @@ class Dialect(Protocol):
 
 DIALECTS: tuple[Dialect, ...] = (native, flux, fastvue, rustok, capability, bmc)
 
+_SHOWN = 3
 _NOTATIONS: dict[str, Callable[[Path, str, Problems], Read | None]] = {
     ".toml": read_toml,
     ".json": read_json,
@@ -65,19 +70,32 @@ def read_module(root: Path, shown: str, problems: Problems, *, called: str = "")
     """
     names = {name for dialect in DIALECTS for name in dialect.FILENAMES}
     found = sorted(names.intersection(os.listdir(root)))  # noqa: PTH208 - thousands of modules
-    if len(found) != 1:
-        what = f"holds {listed(found)}, which is one too many" if found else "has no manifest"
-        problems.add(
-            "XT0101",
-            f"`{shown}` {what}",
-            Place(Source(shown)),
-            help="a module has one manifest at the top of its folder"
-            + ("" if found else f": {listed(sorted(names))}"),
-        )
-        return None
     folder = Folder(root, shown, called)
+    if len(found) != 1:
+        _note_not_one(found, names, folder, problems)
+        return None
     module = read_manifest(root / found[0], f"{shown}/{found[0]}", problems, folder=folder)
     return module and with_project(module, folder, problems)
+
+
+def _note_not_one(found: list[str], names: set[str], folder: Folder, problems: Problems) -> None:
+    """Note a folder without a manifest, or with several (XT0101)."""
+    below = sorted(
+        name
+        for name in os.listdir(folder.root)  # noqa: PTH208 - names only
+        if any(folder.has_file(f"{name}/{manifest}") for manifest in names)
+    )
+    tip = "a module has one manifest at the top of its folder"
+    if found:
+        what = f"holds {listed(found)}, which is one too many"
+    elif below:
+        has = "has" if len(below) == 1 else "have"
+        what = f"has no manifest, but {listed(map(shortened, below[:_SHOWN]))} in it {has} one"
+        tip += ": name that one, or pack it alone"
+    else:
+        what = "has no manifest"
+        tip += f": {listed(sorted(names))}"
+    problems.add("XT0101", f"`{folder.shown}` {what}", folder.place(), help=tip)
 
 
 def read_manifest(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
 from xtask.manifest.cron import is_schedule
+from xtask.manifest.dialects.shared import check_parameters
 from xtask.manifest.module import (
     App,
     EntryPoint,
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "native"
 FILENAMES = ("module.toml",)
-
-# Names that every JavaScript object has already.
-_TAKEN_PARAMETERS = frozenset({"constructor", "prototype"})
+PLATFORM: frozenset[str] = frozenset()
 
 
 def recognises(values: Mapping[str, Any]) -> bool:  # noqa: ARG001 - as all dialects do
@@ -161,13 +160,7 @@ def _route(table: Table, module: str) -> Route:
         title=table.text("title", default=""),
         place=table.place,
     )
-    names = route.parameters
-    if word := next((name for name in names if names.count(name) > 1), None):
-        message = f"the path has two parameters called `{word}`"
-        table.wrong("XT0205", message, "path", help="give each parameter a name of its own")
-    if word := next((name for name in names if name in _TAKEN_PARAMETERS), None):
-        message = f"a parameter cannot be called `{word}`: JavaScript objects have one already"
-        table.wrong("XT0205", message, "path", help="choose another name after the colon")
+    check_parameters(table, "path", route.path, help="choose another name after the colon")
     table.done()
     return route
 

@@ -64,17 +64,29 @@ def route_path(table: Table, key: str) -> str:
         return ""
     steps = re.sub(r"(?<=[^/])/\Z", "", written).split("/")
     path = "/".join(_PARAMETER.sub(r":\1\2", step) for step in steps)
-    names = [step[1:] for step in path.split("/") if step.startswith(":")]
     if not grammar.ROUTE.matches(path):
         table.checked(written, key, grammar.ROUTE)
         return ""
+    check_parameters(table, key, path, help="choose another name for it")
+    return path
+
+
+def check_parameters(table: Table, key: str, path: str, *, help: str) -> None:  # noqa: A002
+    """Note parameters of a page's path that hide another (XT0205).
+
+    Args:
+        table: where the path is written.
+        key: its key there.
+        path: the path, with `:parameters`.
+        help: what to do about a name that JavaScript has taken.
+    """
+    names = [step[1:] for step in path.split("/") if step.startswith(":")]
     if word := next((name for name in names if names.count(name) > 1), None):
         message = f"the path has two parameters called `{word}`"
         table.wrong("XT0205", message, key, help="give each parameter a name of its own")
     if word := next((name for name in names if name in _TAKEN_PARAMETERS), None):
         message = f"a parameter cannot be called `{word}`: JavaScript objects have one already"
-        table.wrong("XT0205", message, key, help="choose another name for it")
-    return path
+        table.wrong("XT0205", message, key, help=help)
 
 
 def route_name(module: str, path: str, taken: Collection[str] = ()) -> str:
@@ -97,13 +109,16 @@ def route_name(module: str, path: str, taken: Collection[str] = ()) -> str:
 
 
 def operations(code: Code, router: str, prefix: str) -> tuple[Operation, ...]:
-    """Return what a router of a file answers when it is mounted under a prefix, sorted."""
-    found = {
-        (f"{prefix}{item.path}", item.method): item.place
-        for item in reversed(code.operations)
+    """Return what a router of a file answers when it is mounted under a prefix, sorted.
+
+    What it answers twice is there twice, in the order of the file.
+    """
+    found = (
+        Operation(item.method, f"{prefix}{item.path}", item.place)
+        for item in code.operations
         if item.router == router
-    }
-    return tuple(Operation(method, path, found[path, method]) for path, method in sorted(found))
+    )
+    return tuple(sorted(found, key=lambda item: (item.path, item.method)))
 
 
 def python_files(

@@ -1,7 +1,7 @@
-"""What modules of Flux, and of other platforms like it, import of the platform.
+"""What modules of Flux import of their platform.
 
-A module that uses only this runs in the product as it is. `server.sdk` says what native modules
-use.
+A module that uses only this runs in the product as it is. `server.sdk` is what native modules use,
+`app` what those of FastVue and of the BMC Hub do.
 
 ModuleRouter("name")             a FastAPI router; the host adds the module's prefix
 Depends(get_db)                  an `AsyncSession`: `await db.execute(text("… :id"), {"id": 1})`

@@ -17,7 +17,7 @@ from fastapi.exception_handlers import http_exception_handler
 from server.assets import Assets
 from server.calls import hook_of
 from server.commit import CommitBeforeAnswer
-from server.context import Runtime
+from server.context import Runtime, serve
 from server.endpoints import add_endpoints
 from server.guard import SecurityHeaders
 from server.jobs import ScheduledTask, parse_schedule, run_forever
@@ -60,6 +60,7 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
     """
     modules = registry.MODULES
     runtime = create_runtime(modules, environ)
+    serve(runtime)
     release = read_release(registry.APP, environ)
     routes = route_map(modules)
     app = FastAPI(

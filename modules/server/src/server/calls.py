@@ -43,16 +43,29 @@ async def _within(awaitable: Awaitable[object], limit: float | None) -> object:
 def hook_of(dialect: str, function: Callable[..., Any]) -> Handler:
     """Return a hook as the host calls it: with the unit of work and what the publisher says.
 
-    Hooks of Flux take `(data, context)`; those of FastVue the unit of work, or nothing.
+    Hooks of Flux take `(data, context)`; those of FastVue a session called `db`, the unit of work,
+    or nothing.
     """
     if dialect.lower() == "flux":
         return lambda context, event: complete(function(dict(event), context))
-    if dialect.lower() == "fastvue" and not inspect.signature(function).parameters:
-        return lambda _context, _event: complete(function())
     if dialect.lower() == "fastvue":
+        parameters = [*inspect.signature(function).parameters]
+        if not parameters:
+            return lambda _context, _event: complete(function())
+        if parameters[0] == "db":
+            return lambda context, _event: _with_session(function, context)
         return lambda context, _event: complete(function(context))
 
     def call(context: WorkContext, event: Event) -> object:
         return complete(function(context, event))
 
     return call
+
+
+def _with_session(function: Callable[..., Any], context: WorkContext) -> object:
+    from server.orm import session_on  # noqa: PLC0415 - SQLAlchemy is for those who use it
+
+    with session_on(context.connection) as session:
+        result = complete(function(session))
+        session.commit()
+        return result

@@ -83,6 +83,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def serve(runtime: Runtime) -> None:
+    """Let `served` answer with this one, which is that of the product of this process."""
+    _served[:] = [runtime]
+
+
+def served() -> Runtime:
+    """Return the running product, for code that no request, job or hook has brought here.
+
+    Raises:
+        LookupError: no product runs in this process.
+    """
+    if not _served:
+        raise LookupError("no product runs here: the database is there once it has started")
+    return _served[0]
+
+
+_served: list[Runtime] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The running product: what every unit of work is made from."""

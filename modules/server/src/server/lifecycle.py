@@ -1,13 +1,15 @@
 """The life of modules of Flux and FastVue, as far as a product that is never changed has one.
 
-`pre_init` runs before the module's first migration, `post_init` and `after_module_enable` after
-all migrations, each once for a database; `post_load` runs at every start. A module that was not in
-the last product to start is enabled again. `uninstall` and `after_module_disable` never run: a
-product without the module has not got its code, and its data is kept for a rollback.
+`pre_init` runs before the tables of models are made and migrations applied, `post_init` and
+`after_module_enable` after that, each once for a database; `post_load` runs at every start. A
+module that was not in the last product to start is enabled again. `uninstall` and
+`after_module_disable` never run: a product without the module has not got its code, and its data is
+kept for a rollback.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from server.calls import hook_of
@@ -68,6 +70,8 @@ def prepare(context: WorkContext, migrations: Sequence[Migration], steps: Sequen
         context.connection.execute(_TABLE)
         _forget_absent(context, steps)
         _run_once(context, steps, _BEFORE)
+        if orm := sys.modules.get("server.orm"):  # a module that was loaded has models
+            orm.create_tables(context.connection)
         apply_missing(context.connection, migrations, context.now)
         _run_once(context, steps, _AFTER)
         for step in steps:

@@ -46,6 +46,17 @@ def check_of(permission: str) -> Callable[[Request], User]:
     return check
 
 
+def authenticated(request: Request) -> User:
+    """Return who sent a request with a token.
+
+    Raises:
+        HTTPException: 401, there is no token, or it is wrong.
+    """
+    if "authorization" not in request.headers:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "needs a token", headers=_CHALLENGE)
+    return User("administrator", permissions_of(request))
+
+
 def permissions_of(request: Request) -> frozenset[str]:
     """Return the permissions of whoever sent the request.
 

@@ -85,6 +85,7 @@ class Setting:
     """A declared setting; `type` is string, integer, number, boolean, array or object.
 
     `environment` is the variable that overrides it, `pattern` is what a whole string must match.
+    The bounds are of a number, and of the size of a string or an array.
     """
 
     key: str

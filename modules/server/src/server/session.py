@@ -35,6 +35,11 @@ class TextClause:
     text: str
 
 
+def may_write(sql: str) -> bool:
+    """Say whether a statement is not one that surely only reads."""
+    return not _READS.match(sql)
+
+
 def text(sql: str) -> TextClause:
     """Return a statement of raw SQL, with `:name` where a value belongs."""
     return TextClause(sql)
@@ -158,15 +163,16 @@ class AsyncSession:
     async def execute(
         self, statement: TextClause, parameters: Parameters | None = None
     ) -> Result[Row]:
-        """Run a statement.
+        """Run a statement, which `text` made: the one here, or SQLAlchemy's.
 
         Raises:
-            TypeError: the statement was not made by `text`.
+            TypeError: it is something else.
             sqlite3.Error: SQLite refuses it.
         """
-        if not isinstance(statement, TextClause):
+        sql = getattr(statement, "text", None)
+        if not isinstance(sql, str):
             raise TypeError(f"write text(...) around the statement, not {type(statement).__name__}")
-        return await run_in_threadpool(self._execute, statement.text, parameters or {})
+        return await run_in_threadpool(self._execute, sql, parameters or {})
 
     async def scalar(self, statement: TextClause, parameters: Parameters | None = None) -> Any:  # noqa: ANN401
         """Run a statement and return the first value of its first row, None without a row."""
@@ -211,7 +217,7 @@ class AsyncSession:
             self._connection.rollback()
 
     def _execute(self, sql: str, parameters: Parameters) -> Result[Row]:
-        if not self._connection.in_transaction and not _READS.match(sql):
+        if not self._connection.in_transaction and may_write(sql):
             self._connection.execute("BEGIN IMMEDIATE")
             self._began = True
         if isinstance(parameters, Mapping):

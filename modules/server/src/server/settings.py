@@ -103,13 +103,19 @@ def _misfit(setting: Setting, value: Any) -> str | None:  # noqa: ANN401 - any J
     """Return why a value is not one of the setting, without the value."""
     if setting.options and value not in [_plain(option) for option in setting.options]:
         return f"must be one of {', '.join(map(str, setting.options))}"
-    if setting.pattern and isinstance(value, str) and not re.fullmatch(setting.pattern, value):
+    if (
+        setting.pattern
+        and isinstance(value, str)
+        and not re.fullmatch(setting.pattern, value, re.ASCII)
+    ):
         return f"must match {setting.pattern}"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if setting.minimum is not None and value < setting.minimum:
-            return f"must be at least {setting.minimum}"
-        if setting.maximum is not None and value > setting.maximum:
-            return f"must be at most {setting.maximum}"
+    if isinstance(value, bool | Mapping):
+        return None
+    size, unit = (len(value), " in size") if isinstance(value, str | list) else (value, "")
+    if setting.minimum is not None and size < setting.minimum:
+        return f"must be at least {setting.minimum}{unit}"
+    if setting.maximum is not None and size > setting.maximum:
+        return f"must be at most {setting.maximum}{unit}"
     return None
 
 

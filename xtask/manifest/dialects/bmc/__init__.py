@@ -14,6 +14,7 @@ from xtask.manifest.code import symbol
 from xtask.manifest.dialects import shared
 from xtask.manifest.dialects.bmc import code as bmc_code
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
+from xtask.manifest.dialects.sdk import refuse_sdk
 from xtask.manifest.module import (
     EntryPoint,
     Module,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "bmc"
 FILENAMES = ("module.json",)
+PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
+OFFERED = ("app.core.auth", "app.core.config", "app.core.database")
 
 # What Flux's modules do not have, the other dialect with this file name; and what only they have.
 _OWN_KEYS = frozenset({"enabled", "api_prefix", "routes_prefix", "features"})
@@ -107,6 +110,7 @@ def read(table: Table, folder: Folder | None) -> Module:
     if folder:
         bmc_code.warn_of_placeholders(table, folder, files)
         shared.refuse_imports_of_modules(files, package, problems)
+        refuse_sdk(files, package, OFFERED, problems)
     return module
 
 
@@ -169,8 +173,12 @@ def _routers(table: Table, name: str, package: str, folder: Folder | None) -> tu
     has_views = folder is not None and folder.has_folder("frontend")
     if folder is None or folder.has_folder("backend") or not has_views:
         found.append(Router(api, EntryPoint(f"{package}.{_BACK_END}", "router"), place))
+    else:
+        _warn_without_effect(table, "api_prefix", "there is no `backend/`")
     if has_views:
         found.append(Router(pages, EntryPoint(f"{package}.{_VIEWS}", "router"), place))
+    elif folder:
+        _warn_without_effect(table, "routes_prefix", "there is no `frontend/`")
     if folder:
         for router in found:
             module = router.target.module.removeprefix(f"{package}.")
@@ -179,6 +187,13 @@ def _routers(table: Table, name: str, package: str, folder: Folder | None) -> tu
         message = f"there are views and no `{_PAGE}`"
         table.problems.add("XT0211", message, place, help="write the page, or remove `frontend/`")
     return tuple(router for router in found if package and router.prefix)
+
+
+def _warn_without_effect(table: Table, key: str, why: str) -> None:
+    if key in table:
+        message = f"`{key}` changes nothing: {why}"
+        tip = "remove the key, or write what it is for"
+        table.problems.warn("XT0223", message, table.place.at(key, part="key"), help=tip)
 
 
 def _permissions(table: Table) -> tuple[Permission, ...]:

@@ -18,6 +18,7 @@ from xtask.manifest.dialects.capability.handlers import Code, Identity
 from xtask.manifest.dialects.capability.pages import FrontEnd, read_flat, read_nested
 from xtask.manifest.dialects.capability.settings import read_settings
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
+from xtask.manifest.dialects.sdk import refuse_sdk
 from xtask.manifest.folder import Folder
 from xtask.manifest.module import (
     DatabaseTable,
@@ -26,6 +27,7 @@ from xtask.manifest.module import (
     Operation,
     Permission,
 )
+from xtask.manifest.operations import openapi_path, unnamed
 from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "capability"
 FILENAMES = ("manifest.json",)
+PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 
 # Browser extensions and web apps have files of this name too.
 _OWN_KEYS = frozenset({"capabilities", "contributions", "displayName", "entry", "jobs"})
@@ -83,7 +86,7 @@ def read(table: Table, folder: Folder | None) -> Module:
         routes=front_end.routes,
         navigation=front_end.navigation,
         permissions=_permissions(table, asked),
-        settings=(*read_settings(table), *code.settings),
+        settings=(*read_settings(table, code.patterns), *code.settings),
         jobs=tuple(code.jobs),
         hooks=tuple(code.hooks),
         emits=tuple(code.emits),
@@ -91,6 +94,7 @@ def read(table: Table, folder: Folder | None) -> Module:
         tables=tables,
         assets=front_end.assets,
         front_end_dependencies=needs.packages,
+        node=needs.node,
     )
     _read_about(table)
     table.done()
@@ -134,17 +138,28 @@ def _flat(table: Table, identity: Identity) -> tuple[Code, FrontEnd]:
 
 
 def _operations(code: Code, identity: Identity, table: Table) -> tuple[Operation, ...]:
-    """Return what is answered as far as it is seen; imports of other modules are noted too."""
-    found = {(item.path, item.method): item for item in code.operations}
+    """Return what is answered as far as it is seen; imports of other modules are noted too.
+
+    A route of the manifest without a handler says what the entry's router answers, so it is not
+    there again when its code was seen.
+    """
+    seen: list[Operation] = []
     if identity.folder and not code.foreign:
         files = shared.python_files(identity.folder, table.problems)
         shared.refuse_imports_of_modules(files, identity.package, table.problems)
+        refuse_sdk(files, identity.package, (), table.problems)
         for router in code.routers:
             module = router.target.module.removeprefix(identity.package).removeprefix(".")
             if file := shared.code_of(files, module or "."):
-                seen = shared.operations(file, router.target.attribute, router.prefix)
-                found |= {(item.path, item.method): item for item in seen}
-    return tuple(found[key] for key in sorted(found))
+                seen += shared.operations(file, router.target.attribute, router.prefix)
+    known = {(_template(item.path), item.method) for item in seen}
+    said = [item for item in code.operations if (_template(item.path), item.method) not in known]
+    return tuple(sorted((*seen, *said), key=lambda item: (item.path, item.method)))
+
+
+def _template(path: str) -> str:
+    """Return a path without the names and convertors of its parameters."""
+    return unnamed(openapi_path(path))
 
 
 def _migrations(

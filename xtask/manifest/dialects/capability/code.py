@@ -13,6 +13,7 @@ from xtask.manifest.module import Endpoint, Event, Hook, Job, Operation, Router
 from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
+    from xtask.diagnostics import Place
     from xtask.manifest.dialects.capability.handlers import Code, Identity
     from xtask.manifest.module import EntryPoint
 
@@ -43,12 +44,12 @@ def read_capabilities(table: Table, identity: Identity, code: Code) -> None:
     for item in jobs.tables("handlers"):
         name = item.text("name", grammar=_JOB)
         _read_job(item, name, identity, code)
+    listened: dict[tuple[str, EntryPoint], Place] = {}
     for item in _named(events, "listeners"):
-        _read_listener(item, identity, code)
+        _read_listener(item, identity, code, listened)
+    emitted: set[str] = set()
     for item in _named(events, "emitters"):
-        code.emits.append(Event(item.text("event", grammar=_EVENT), item.place))
-        item.ignore("description", "payload", "schema")
-        item.done()
+        _read_emitter(item, code, emitted)
     for part in (api, jobs, events):
         part.done()
 
@@ -66,7 +67,7 @@ def read_entry(table: Table, identity: Identity, code: Code) -> None:
             item.problems.add("XT0205", message, item.place, help=_JOB.rule)
         item.text("name")
         fields = [
-            read_field(f"{key.replace('-', '_')}_{name}", described)
+            read_field(f"{key.replace('-', '_')}_{name}", described, code.patterns)
             for name, described in item.table("config").items()
         ]
         code.settings += fields
@@ -121,7 +122,7 @@ def _read_job(
 ) -> None:
     target = read_handler(table, "handler", identity, code, entry=entry)
     schedule = _schedule(table)
-    timeout = _within(table, "timeout", 1, _MAX_TIMEOUT)
+    timeout = _timeout(table)
     retries = table.integer("retries", default=0)
     if not 0 <= retries <= _MAX_RETRIES:
         message = f"`retries` must be from 0 to {_MAX_RETRIES}"
@@ -153,12 +154,14 @@ def _schedule(table: Table) -> str:
     return ""
 
 
-def _within(table: Table, key: str, low: int, high: int) -> float | None:
-    value = table.scalar(key)
-    if value is None or (type(value) in {int, float} and low <= value <= high):  # type: ignore[operator]
-        return value  # type: ignore[return-value]
-    message = f"`{key}` must be a number from {low} to {high}"
-    table.wrong("XT0204", message, key, help="it is in milliseconds; leave it out for no limit")
+def _timeout(table: Table) -> float | None:
+    """Return how long a job may take, in milliseconds."""
+    value = table.number("timeout")
+    if value is None or 1 <= value <= _MAX_TIMEOUT:
+        return value
+    message = f"`timeout` must be a number from 1 to {_MAX_TIMEOUT}"
+    tip = "it is in milliseconds; leave it out for no limit"
+    table.wrong("XT0204", message, "timeout", help=tip)
     return None
 
 
@@ -178,13 +181,34 @@ def _named(table: Table, key: str) -> list[Table]:
     ]
 
 
-def _read_listener(table: Table, identity: Identity, code: Code) -> None:
+def _read_listener(
+    table: Table, identity: Identity, code: Code, listened: dict[tuple[str, EntryPoint], Place]
+) -> None:
+    """Add a hook; one that is there already would run twice (XT0204)."""
     event = table.text("event", grammar=_EVENT)
     if "handler" not in table:
         message = f"nothing is called at `{shortened(event)}`: it has no handler"
         tip = f"name it: {HANDLER_RULE}"
         table.problems.warn("XT0223", message, table.place, help=tip)
     elif target := read_handler(table, "handler", identity, code):
+        first = listened.setdefault((event, target), table.place)
+        if event and first is not table.place:
+            message = f"`{shortened(event)}` would call `{shortened(str(target))}` twice"
+            others, tip = [(first, "it is here already")], "remove one of the two"
+            table.problems.add("XT0204", message, table.place, others=others, help=tip)
         code.hooks.append(Hook(event, target, _ORDER, table.place))
     table.ignore("handler", "description")
+    table.done()
+
+
+def _read_emitter(table: Table, code: Code, emitted: set[str]) -> None:
+    """Add an event; what is there already says nothing new (XT0223)."""
+    event = Event(table.text("event", grammar=_EVENT), table.place)
+    if event.name in emitted:
+        message = f"`{shortened(event.name)}` is listed twice in `emitters`"
+        table.problems.warn("XT0223", message, table.place, help="remove one of the two")
+    else:
+        code.emits.append(event)
+        emitted.update([event.name] if event.name else [])
+    table.ignore("description", "payload", "schema")
     table.done()

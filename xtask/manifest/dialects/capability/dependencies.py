@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest import grammar
-from xtask.manifest.module import FrontEndDependency, Requirement
+from xtask.manifest.module import FrontEndDependency, Requirement, Stated
 
 if TYPE_CHECKING:
     from xtask.manifest.table import Table
@@ -21,19 +21,24 @@ _MAX_RANGE = 256
 
 
 class Dependencies(NamedTuple):
-    """Modules that have to be in the product, and npm packages for its front end."""
+    """Modules that have to be in the product, and what its front end is made with.
+
+    `node` is a range of Node.js, None for any.
+    """
 
     modules: tuple[Requirement, ...]
     packages: tuple[FrontEndDependency, ...]
+    node: Stated | None
 
 
 def read_dependencies(dependencies: Table, *, is_nested: bool) -> Dependencies:
     """Return what a module needs; the flat format has npm packages beside the other tables."""
+    has_system = is_nested or dependencies.kind("system") is not str
     found = Dependencies(
-        _modules(dependencies, is_nested=is_nested), _packages(dependencies, is_nested=is_nested)
+        _modules(dependencies, is_nested=is_nested),
+        _packages(dependencies, is_nested=is_nested),
+        _node(dependencies.table("system")) if has_system else None,
     )
-    if is_nested or dependencies.kind("system") is not str:
-        _read_system(dependencies.table("system"))
     dependencies.done()
     return found
 
@@ -50,14 +55,15 @@ def _modules(dependencies: Table, *, is_nested: bool) -> tuple[Requirement, ...]
     return tuple(sorted(found, key=lambda item: item[:2]))
 
 
-def _read_system(system: Table) -> None:
-    """A product brings its own Python and database; ranges of others' change nothing."""
-    system.text("node", default="")
+def _node(system: Table) -> Stated | None:
+    """Return the range of Node.js; which database there is says the environment of a release."""
+    written = system.optional_text("node")
     if system.value("database") is not None:
         message = "`database` is not checked: the environment of a release says which one there is"
         tip = "remove it; migrations are the same everywhere"
         system.problems.warn("XT0223", message, system.place.at("database"), help=tip)
     system.done()
+    return None if written is None else Stated(written, system.place.at("node"))
 
 
 def _packages(dependencies: Table, *, is_nested: bool) -> tuple[FrontEndDependency, ...]:

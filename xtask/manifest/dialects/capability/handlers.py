@@ -50,7 +50,10 @@ class Identity(NamedTuple):
 
 @dataclass(slots=True)
 class Code:
-    """What was read of the code so far; `needs` are the permissions that its routes ask for."""
+    """What was read of the code so far.
+
+    `needs` are the permissions that its routes ask for, `patterns` those of all settings.
+    """
 
     endpoints: list[Endpoint] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
@@ -61,6 +64,7 @@ class Code:
     settings: list[Setting] = field(default_factory=list)
     foreign: list[Stated] = field(default_factory=list)
     needs: set[str] = field(default_factory=set)
+    patterns: list[str] = field(default_factory=list)
 
 
 def read_handler(  # noqa: PLR0913 - keyword-only where it matters

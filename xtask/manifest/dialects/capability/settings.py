@@ -6,14 +6,13 @@ writes the bounds beside the type instead of under `validation`.
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xtask.manifest import setting
 from xtask.manifest.grammar import Grammar
 from xtask.manifest.module import Setting
-from xtask.manifest.setting import misfit
+from xtask.manifest.pattern import PatternError, anywhere
 from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
@@ -27,12 +26,8 @@ _KEY = Grammar(
     "a name of a setting",
     "letters, digits, and single `_` between them, such as `syncInterval`",
 )
-_MAX_DEPTH = 16
-_MAX_PATTERN = 500
-# Sets with these take milliseconds each, and a manifest may have thousands.
-_SLOW = re.compile(r"[^\x00-\xff]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}")
-# How many ways to match a pattern are tried while reading; more are left to the running product.
-_MAX_WAYS = 100_000
+# Each is a foreign regular expression to read, and maybe one to try a default with.
+_MAX_PATTERNS = 64
 
 
 class _Default(NamedTuple):
@@ -42,8 +37,13 @@ class _Default(NamedTuple):
     place: Place
 
 
-def read_settings(table: Table) -> tuple[Setting, ...]:
-    """Return the fields under `settings` and `config`, defaults checked (XT0210), by key."""
+def read_settings(table: Table, patterns: list[str]) -> tuple[Setting, ...]:
+    """Return the fields under `settings` and `config`, defaults checked (XT0210), by key.
+
+    Args:
+        table: the manifest.
+        patterns: those of the module so far; those of the fields are added.
+    """
     config = table.table("config")
     defaults, own = config.table("defaults"), config.table("schema")
     found: dict[str, Setting] = {}
@@ -52,7 +52,7 @@ def read_settings(table: Table) -> tuple[Setting, ...]:
             message = f"`{shortened(key)}` is a setting twice"
             tip = "remove it from `config.schema` or from `settings`"
             field.problems.add("XT0205", message, field.place, help=tip)
-        found[key] = read_field(key, field, defaults)
+        found[key] = read_field(key, field, patterns, defaults)
     config.done()
     for key in defaults.keys():  # noqa: SIM118 - not a dict
         if key not in found:
@@ -62,12 +62,15 @@ def read_settings(table: Table) -> tuple[Setting, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def read_field(key: str, field: Table, defaults: Table | None = None) -> Setting:
+def read_field(
+    key: str, field: Table, patterns: list[str], defaults: Table | None = None
+) -> Setting:
     """Return one field as a setting.
 
     Args:
         key: the setting's name.
         field: its description.
+        patterns: those of the module so far; the field's is added.
         defaults: `config.defaults`, which has to agree with the field's own default.
     """
     if not _KEY.matches(key):
@@ -76,35 +79,40 @@ def read_field(key: str, field: Table, defaults: Table | None = None) -> Setting
     written = field.choice("type", _TYPES)
     bounds = field.table("validation") if "validation" in field else field
     default = _default(key, field, defaults)
-    options = (*_options(field, required=written == "select"), *bounds.scalars("enum"))
+    chosen = _options(field, required=written == "select")
+    kind = _type(written, default.value, chosen, field)
+    setting.require_options(field, "options", kind, chosen)
+    minimum, maximum = setting.read_bounds(bounds, "min", "max", kind)
     label = field.text("label", default="")
     is_sensitive = field.boolean("sensitive")
-    setting = Setting(
+    found = Setting(
         key=key,
-        type=_type(written, default.value, options, field),
+        type=kind,
         default=default.value if written in _TYPES else None,
         required=field.boolean("required"),
         description=field.text("description", default=label),
-        minimum=_number(bounds, "min"),
-        maximum=_number(bounds, "max"),
-        options=options,
+        minimum=minimum,
+        maximum=maximum,
+        options=(*chosen, *setting.read_options(bounds, "enum", kind)),
         secret=written == "password" or is_sensitive,
         place=field.place,
-        pattern=_pattern(bounds),
+        pattern=_pattern(bounds, kind, patterns),
     )
     field.ignore("placeholder")
     if bounds is not field:
         bounds.done()
     field.done()
-    return _checked(setting, default.place, field)
+    if found.secret and found.default == "":  # how a form has none
+        return found._replace(default=None)
+    return setting.with_fitting_default(found, field, default.place)
 
 
 def _default(key: str, field: Table, defaults: Table | None) -> _Default:
     """Return the default of a field, which may be written at two places."""
-    own = _Default(_plain(field, "default"), field.place.at("default"))
+    own = _Default(field.plain("default"), field.place.at("default"))
     if defaults is None or key not in defaults:
         return own
-    other = _Default(_plain(defaults, key), defaults.place.at(key))
+    other = _Default(defaults.plain(key), defaults.place.at(key))
     if own.value is None:
         return other
     if other.value is not None and other.value != own.value:
@@ -116,21 +124,6 @@ def _default(key: str, field: Table, defaults: Table | None) -> _Default:
             help="the two must be equal: remove one of them",
         )
     return own
-
-
-def _plain(table: Table, key: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value that everything behind us can take; None otherwise (XT0203)."""
-    value = table.value(key)
-    waiting = [(value, 0)]
-    while waiting:
-        item, depth = waiting.pop()
-        if depth > _MAX_DEPTH or (isinstance(item, float) and not math.isfinite(item)):
-            what = "is nested too deeply" if depth > _MAX_DEPTH else "must be a finite number"
-            table.wrong("XT0203", f"`{shortened(key)}` {what}", key, help="write a plain value")
-            return None
-        inside = item.values() if isinstance(item, dict) else item
-        waiting += [(part, depth + 1) for part in inside] if isinstance(item, list | dict) else []
-    return value
 
 
 def _options(field: Table, *, required: bool) -> tuple[Scalar, ...]:
@@ -165,82 +158,29 @@ def _type(written: str, default: object, options: tuple[Scalar, ...], field: Tab
         if len(types) > 1:
             message = "the `options` have values of several types"
             field.wrong("XT0203", message, "options", help="write all as strings, or as numbers")
+            return ""
         return min(types, default="string")
-    return "string" if written not in _TYPES or written == "password" else written
+    return "string" if written == "password" else written if written in _TYPES else ""
 
 
-def _number(table: Table, key: str) -> float | None:
-    value = table.scalar(key)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    message = f"`{key}` must be a number"
-    table.wrong("XT0203", message, key, help="write it without quotes")
-    return None
-
-
-def _pattern(bounds: Table) -> str:
-    """Return the pattern as one of whole strings; JavaScript's may match anywhere in them."""
+def _pattern(bounds: Table, kind: str, patterns: list[str]) -> str:
+    """Return the pattern as one of whole strings."""
     written = bounds.text("pattern", default="")
-    reason = _refused(written)
-    if reason:
-        message = f"`{shortened(written)}` is not a pattern: {reason}"
-        tip = "write a regular expression that Python and JavaScript both have"
+    if kind and kind != "string":
+        setting.require_meaning(bounds, "pattern", kind)
+        return ""
+    if not written or len(patterns) > _MAX_PATTERNS:
+        return ""
+    patterns.append(written)
+    if len(patterns) > _MAX_PATTERNS:
+        message = f"the module has more than {_MAX_PATTERNS} patterns"
+        tip = "check such values in the code of the module"
         bounds.wrong("XT0205", message, "pattern", help=tip)
         return ""
-    is_whole = re.fullmatch(r"\^[^|]*(?<!\\)\$", written)
-    return written if is_whole or not written else rf"[\s\S]*(?:{written})[\s\S]*"
-
-
-def _refused(pattern: str) -> str | None:
-    """Return why a text is not a pattern here."""
-    if len(pattern) > _MAX_PATTERN:
-        return f"it has more than {_MAX_PATTERN} characters"
-    if re.search(r"\(\?[a-zA-Z-]+[:)]|\\N", pattern):  # some of them cost seconds
-        return "it has flags or names of characters"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `[[a]` is a set here too, as long as it is one
-            re.compile(_SLOW.sub("\xff", pattern))
-    except (re.error, RecursionError, OverflowError) as error:
-        return str(error)
-    return None
-
-
-def _checked(setting: Setting, place: Place, field: Table) -> Setting:
-    """Return the setting without a default that nobody may have or that does not fit."""
-    key, default = shortened(setting.key), setting.default
-    if setting.secret and default is not None and default != "":
-        message = f"`{key}` is a secret and may not have a default"
-        tip = "give it to the running product as an environment variable"
-    elif default is not None and not setting.secret and (reason := _misfit(setting, default)):
-        message, tip = f"the default of `{key}` {reason}", "change it, or what it must be"
-    else:
-        return setting._replace(default=None if setting.secret else default)
-    field.problems.add("XT0210", message, place, help=tip)
-    return setting._replace(default=None)
-
-
-def _misfit(setting: Setting, value: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    """Return why a value is not one of the setting, as the end of a sentence."""
-    kind = {"array": list, "object": dict}.get(setting.type)
-    if kind or isinstance(value, list | dict):
-        is_one = kind is not None and isinstance(value, kind)
-        article = "an" if setting.type[0] in "aeiou" else "a"
-        return None if is_one else f"must be {article} {setting.type}"
-    if reason := misfit(setting, value):
-        return reason
-    if isinstance(value, str) and setting.pattern and _is_quick(setting.pattern, value):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return None if re.fullmatch(setting.pattern, value) else "does not follow its `pattern`"
-    return None
-
-
-def _is_quick(pattern: str, text: str) -> bool:
-    """Return whether there are few ways to match: no group is repeated, few characters are."""
-    if re.search(r"\)[*+{]", pattern) or _SLOW.search(pattern):
-        return False
-    repeated = len(re.findall(r"[*+{]", pattern))
-    choices = len(re.findall(r"[?|]", pattern))
-    ways: int = (len(text) + 1) ** repeated << choices
-    return ways <= _MAX_WAYS
+        return anywhere(written)  # as JavaScript's do
+    except PatternError as error:
+        message = f"`{shortened(written)}` is not a pattern: it {error}"
+        tip = "write one for Python and JavaScript, without flags, look-around and references"
+        bounds.wrong("XT0205", message, "pattern", help=tip)
+        return ""

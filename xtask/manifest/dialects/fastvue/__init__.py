@@ -20,6 +20,7 @@ from xtask.manifest.dialects.fastvue import odoo
 from xtask.manifest.dialects.fastvue.menus import read_menus
 from xtask.manifest.dialects.fastvue.odoo import entries
 from xtask.manifest.dialects.fastvue.views import ASSETS, read_views
+from xtask.manifest.dialects.sdk import refuse_sdk
 from xtask.manifest.module import (
     Dependency,
     Module,
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "fastvue"
 FILENAMES = ("__manifest__.py", odoo.OLD_FILENAME)
+PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
+OFFERED = ("app.api.deps", "app.core.config", "app.db.base")
 
 _VERSION = "1.0.0"
-_PLATFORM = "base"
+_BASE = "base"
 _PEOPLE = ("author", "website", "category")
 _DATA_SUFFIXES = (".csv", ".xml", ".json")
 _SYSTEM_PACKAGES = ("apt", "deb", "rpm", "npm")
@@ -49,6 +52,8 @@ _ELSEWHERE = {
     "access_rights": "say in `permissions` what there is to allow; groups are the application's",
     "model_access": "say in `permissions` what there is to allow; groups are the application's",
     "inherits": "let the model's class inherit in Python",
+    "conflicts": "write `excludes`, which is what Odoo reads",
+    "depends_if_installed": "name in `depends` what the module cannot do without",
 }
 
 FOLDER_NAME = grammar.Grammar(
@@ -120,6 +125,7 @@ def read(table: Table, folder: Folder | None) -> Module:
     if package and foreign is None:
         needed = [f"modules.{item.module.replace('-', '_')}" for item in module.requires]
         shared.refuse_imports_of_modules(files, package, table.problems, allowed=needed)
+        refuse_sdk(files, package, OFFERED, table.problems)
     return module
 
 
@@ -160,30 +166,31 @@ def _requirements(
         if not grammar.NAME.matches(name):
             message = f"`{shortened(name)}` is not {grammar.NAME.meaning}"
             problems.add("XT0205", message, place, help=grammar.NAME.rule)
-        elif name != _PLATFORM:
+        elif name != _BASE:
             found.append(Requirement(name, range_text, place))
     return tuple(sorted(found, key=lambda item: item.module))
 
 
 def _auto_enabled_by(table: Table, depends: list[tuple[str, Place]]) -> tuple[str, ...] | None:
     """Return the modules that bring this one in: all of `depends`, or the ones that are named."""
-    known = {_PLATFORM, *(name for name, _ in depends)}
+    known = {_BASE, *(name for name, _ in depends)}
     key = "auto_install" if "auto_install" in table else "active"  # its name up to OpenERP 6.1
     if table.kind(key) is not list:
-        return tuple(sorted(known - {_PLATFORM})) if table.boolean(key) else None
+        return tuple(sorted(known - {_BASE})) if odoo.flag(table, key) else None
     named = entries(table, key)
     for name, place in named:
         if name not in known:
             message = f"`{shortened(name)}` is not in `depends`"
             tip = "add it there, or remove it here"
             table.problems.add("XT0204", message, place, help=tip)
-    return tuple(sorted({name for name, _ in named} - {_PLATFORM}))
+    return tuple(sorted({name for name, _ in named} - {_BASE}))
 
 
 def _disabled(table: Table) -> Stated | None:
-    if table.boolean("installable", default=True):
+    key = "installable"
+    if odoo.flag(table, key, default=True):
         return None
-    return Stated("`installable` is False", table.place.at("installable"))
+    return Stated(f"`{key}` is {table.value(key)!r}", table.place.at(key))
 
 
 def _permissions(table: Table, folder: Folder | None) -> tuple[Permission, ...]:
@@ -226,7 +233,7 @@ def _without_effect(table: Table, external: Table) -> None:
             table.texts(key)
         else:
             table.text(key, default="")
-    table.boolean("application")
+    odoo.flag(table, "application")
     inherits = table.table("inherits")
     for key in inherits.keys():  # noqa: SIM118 - not a dict
         inherits.text(key)

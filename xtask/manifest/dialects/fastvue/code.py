@@ -11,6 +11,7 @@ from xtask.manifest.dialects import shared
 from xtask.manifest.dialects.fastvue.odoo import entries
 from xtask.manifest.grammar import Grammar
 from xtask.manifest.module import DatabaseTable, EntryPoint, Hook, Operation, Router
+from xtask.manifest.operations import unnamed
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
@@ -65,11 +66,12 @@ def read_api(table: Table, package: str, folder: Folder | None, files: Mapping[s
     prefix = f"/api/v1/{package.removeprefix('modules.')}"
     routers: list[Router] = []
     operations: list[Operation] = []
+    guesses: list[Operation] = []
     made: set[str] = set()
     for module, place in _dotted(table, "api"):
         if folder:
             symbol(folder, module, _ROUTER, place, table.problems)
-        code = _making_router(files, module)
+        code, is_guess = _making_router(files, module)
         if code and code.path in made:
             message = f"the router of `{module}` is mounted already: it is imported from another"
             tip = f"remove it: `{code.path}` answers once"
@@ -78,8 +80,20 @@ def read_api(table: Table, package: str, folder: Folder | None, files: Mapping[s
         routers.append(Router(prefix, EntryPoint(f"{package}.{module}", _ROUTER), place))
         if code:
             made.add(code.path)
-            operations += shared.operations(code, _ROUTER, prefix)
-    return Api(tuple(routers), tuple(operations)) if package else Api((), ())
+            seen = shared.operations(code, _ROUTER, prefix)
+            (guesses if is_guess else operations).extend(seen)
+    both = (*operations, *_without(operations, guesses))
+    return Api(tuple(routers), both) if package else Api((), ())
+
+
+def _without(known: Iterable[Operation], guesses: Iterable[Operation]) -> Iterator[Operation]:
+    """Yield the guesses that are not known, each once: a guess is never the second of two."""
+    seen = {(unnamed(item.path), item.method) for item in known}
+    for item in guesses:
+        key = unnamed(item.path), item.method
+        if key not in seen:
+            seen.add(key)
+            yield item
 
 
 def _dotted(table: Table, key: str) -> Iterator[tuple[str, Place]]:
@@ -92,24 +106,32 @@ def _dotted(table: Table, key: str) -> Iterator[tuple[str, Place]]:
             table.problems.add("XT0205", message, place, help=DOTTED.rule)
 
 
-def _making_router(files: Mapping[str, Code], module: str) -> Code | None:
-    """Return the file whose router a module has: its own, or the one that it imports it from."""
+def _making_router(files: Mapping[str, Code], module: str) -> tuple[Code | None, bool]:
+    """Return the file whose router a module has: its own, or the one that it imports it from.
+
+    The latter is a guess when the module seems to make a router itself, which may include the
+    imported one below any prefix.
+    """
+    is_guess = False
     for _ in range(_MAX_IMPORTS):
         code = shared.code_of(files, module)
         if code is None or any(item.router == _ROUTER for item in code.operations):
-            return code
+            return code, is_guess
+        is_guess |= any(name.endswith("Router") for item in code.imports for name in item.names)
         steps = code.path.split("/")[:-1]
         sources = (item for item in code.imports if item.level and _ROUTER in item.names)
         source = next(sources, None)
         if source is None:
-            return None
+            break
         module = ".".join([*steps[: len(steps) - source.level + 1], source.module]).strip(".")
-    return None
+    return None, is_guess
 
 
 def read_hooks(table: Table, package: str, folder: Folder | None) -> Iterator[Hook]:
     """Yield the functions to call in the life of a module: `hooks.post_init`, or a plain name."""
     for key, event in _HOOKS.items():
+        if table.value(key) is False:  # which is how Odoo's modules say that there is none
+            continue
         text = table.text(key, default="")
         if not text or not table.checked(text, key, HOOK):
             continue

@@ -1,7 +1,8 @@
 """The menus of a FastVue module, and the pages that they lead to.
 
 FastVue makes a page of every menu with a path. Menus are nested, or name their parent by its label
-or path; one without a view of its own opens the first page below it.
+or path. One that names no view has the view that is called like the last step of its path; without
+one it opens the first page below it.
 """
 
 from __future__ import annotations
@@ -145,9 +146,12 @@ def _drawn(menus: list[_Menu], views: Views, problems: Problems) -> list[str]:
 
 
 def _view(menu: _Menu, views: Views, problems: Problems) -> str:
+    """Return the file of a menu's own view; the module's routes say what draws the unnamed ones."""
     name = PurePosixPath(menu.view).name.removesuffix(".vue")
-    if not menu.view or name in views.named:
-        return views.named.get(name, "")
+    if not menu.view:
+        return "" if views.routes else views.named.get(PurePosixPath(menu.path).name, "")
+    if name in views.named:
+        return views.named[name]
     message = f"there is no view `{shortened(menu.view)}`"
     tip = did_you_mean(name, views.named) or f"write it at `static/views/{shortened(name)}.vue`"
     problems.warn("XT0220", message, menu.place.at("viewName"), help=tip)

@@ -43,8 +43,11 @@ WITHOUT_EFFECT = (
     *("test", "tests", "web", "bootstrap", "qweb", "js", "css", "img", "web_preload"),
     *("new_page_templates", "snippet_lists", "theme_customizations"),
     *("configurator_snippets", "configurator_snippets_addons", "external_dependencies_override"),
+    *("iap_paid_service", "iot_handlers_in_image", "kpi_providers", "other_files", "esm"),
+    *("neuter", "reverse_neuter", "function", "oca_data_manual"),
+    *("company", "module_type", "private_category", "odoo-apps", "repository", "documentation"),
 )
-"""Keys that describe a module to a shop or to Odoo's web client, and change no product."""
+"""Keys that describe a module to a shop, to Odoo or to a tool of its, and change no product."""
 
 # `summary_vi_VN`: a text in one language.
 _TRANSLATED = re.compile(r"(name|summary|description|live_test_url)_[a-z]{2}_[A-Z]{2}")
@@ -164,6 +167,16 @@ def _place_in_code(files: Mapping[str, Code]) -> Place | None:
             if not item.level and item.module.split(".")[0] in {"odoo", "openerp"}:
                 return item.place
     return None
+
+
+def flag(table: Table, key: str, *, default: bool = False) -> bool:
+    """Return True or False of a key that Odoo asks for its truth: 1 and 0 are they as well."""
+    value = table.value(key)
+    return (
+        bool(value)
+        if type(value) is int and value in {0, 1}
+        else table.boolean(key, default=default)
+    )
 
 
 def require_data(table: Table, folder: Folder | None) -> None:

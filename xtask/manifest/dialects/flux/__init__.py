@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "flux"
 FILENAMES = ("module.json",)
+PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 
 # What no BMC module has, the other dialect with this file name.
 _OWN_KEYS = frozenset({"display_name", "min_app_version", "hooks", "navigation", "frontend"})
@@ -127,7 +128,7 @@ def _identity(table: Table, folder: Folder | None) -> _Identity:
         message = f"`{name}` is not a name in snake case, as Flux has them"
         table.wrong("XT0205", message, "name", help=f"write `{name.replace('-', '_')}`")
     shown = folder.name if folder else name
-    if name and shown != name and grammar.NAME.matches(shown.lower()):
+    if name and shown not in {name, ""}:  # the workspace itself is called as anybody likes
         message = f"module `{name}` is in a folder called `{shortened(shown)}`"
         table.wrong("XT0208", message, "name", help="the two must be equal: rename one of them")
     package = shared.package_name(table, "name", name, "modules")

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from xtask.manifest.dialects import shared
+from xtask.manifest.dialects.sdk import SDK
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module
 
 _HOOK_PARAMETERS = 2
-_SDK = "module_sdk"
 # What the SDK hands on, so that no module depends on the platform's choice of libraries.
 _BEHIND_SDK = frozenset({"fastapi", "starlette", "sqlalchemy", "pydantic"})
 
@@ -83,7 +83,7 @@ def require_version(
 def check_imports(files: Mapping[str, Code], package: str, problems: Problems) -> None:
     """Note imports of what Flux does not promise to be there (XT0219)."""
     shared.refuse_imports_of_modules(files, package, problems)
-    known = sys.stdlib_module_names | {_SDK, package.split(".", maxsplit=1)[0]}
+    known = sys.stdlib_module_names | {SDK, package.split(".", maxsplit=1)[0]}
     for code in files.values():
         for item in code.imports:
             first = item.module.split(".", maxsplit=1)[0]
@@ -98,7 +98,7 @@ def check_imports(files: Mapping[str, Code], package: str, problems: Problems) -
                 "XT0219",
                 f"`{package}` imports `{shortened(first)}`, {why}",
                 item.place,
-                help=f"import it from `{_SDK}`"
+                help=f"import it from `{SDK}`"
                 if first in _BEHIND_SDK
-                else f"a module imports Python's own modules, its own, and `{_SDK}`",
+                else f"a module imports Python's own modules, its own, and `{SDK}`",
             )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "rustok"
 FILENAMES = ("rustok-module.toml",)
+PLATFORM: frozenset[str] = frozenset()
 
 # Which front ends a module of each classification has; none for three of them.
 _CLASSES = {
@@ -89,7 +90,7 @@ def read(table: Table, folder: Folder | None) -> Module:
     )
     _check_identity(identity, {name for name in SURFACES if f"{name}_ui" in provides})
     _check_entry_type(table.table("crate"), names)
-    _check_services(provides, names)
+    _check_services(provides, names, _command_names(sources, names))
     _check_marketplace(table.table("marketplace"))
     table.ignore("fba")
     for part in (identity, provides, table):
@@ -214,7 +215,15 @@ def _check_entry_type(table: Table, names: Names | None) -> None:
         table.wrong("XT0217", message, "entry_type", help=f"`RusToKModule` is that of {types}")
 
 
-def _check_services(provides: Table, names: Names | None) -> None:
+def _command_names(folder: Folder | None, names: Names | None) -> Names | None:
+    """Return what is defined for a command line, which may be a crate of its own in `cli`."""
+    if folder is None or names is None or not folder.has_folder("cli/src"):
+        return names
+    own = read_names(folder, "cli/src")
+    return Names(names.defined | own.defined, names.modules, "`src` or `cli/src`")
+
+
+def _check_services(provides: Table, names: Names | None, commands: Names | None) -> None:
     """Check what the crate brings to the server: its host calls it, no route of ours does."""
     graphql, http = provides.table("graphql"), provides.table("http")
     kinds = ("query", "mutation", "subscription", "runtime_data_factory")
@@ -231,7 +240,7 @@ def _check_services(provides: Table, names: Names | None) -> None:
     cli = provides.table("cli")
     if "cli" in provides:
         cli.text("namespace")
-        if len(require_symbols(cli, ("factory", "provider"), names)) != 1:
+        if len(require_symbols(cli, ("factory", "provider"), commands)) != 1:
             message = "a command line has either a `factory` or a `provider`"
             provides.wrong("XT0204", message, "cli", help="write one of the two")
     for part in (graphql, http, cli):

@@ -41,10 +41,11 @@ class Crate(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What the sources of a crate define, and the types that they make modules of RusToK."""
+    """What sources define, the types that they make modules of RusToK, and where they are."""
 
     defined: frozenset[str]
     modules: frozenset[str]
+    where: str
 
 
 def read_crate(folder: Folder, path: str, problems: Problems) -> Crate | None:
@@ -71,19 +72,19 @@ def read_crate(folder: Folder, path: str, problems: Problems) -> Crate | None:
     )
 
 
-def read_names(folder: Folder) -> Names:
-    """Return what the files below `src` define."""
+def read_names(folder: Folder, below: str = "src") -> Names:
+    """Return what the files below a folder of sources define."""
     defined: set[str] = set()
     modules: set[str] = set()
     for path in folder.files():
-        if path.startswith("src/") and path.endswith(".rs") and folder.has_file(path):
+        if path.startswith(f"{below}/") and path.endswith(".rs") and folder.has_file(path):
             text = _text(folder, path)
             modules.update(_MODULE.findall(text))
             defined.update(_DEFINED.findall(text))
             for statement in text.split(";"):
                 _, word, imported = statement.rpartition("use ")
                 defined.update(re.findall(r"\w+", imported) if word else ())
-    return Names(frozenset(defined), frozenset(modules))
+    return Names(frozenset(defined), frozenset(modules), f"`{below}`")
 
 
 def _text(folder: Folder, path: str) -> str:
@@ -121,7 +122,7 @@ def require_symbols(table: Table, keys: tuple[str, ...], names: Names | None) ->
         path = table.text(key, default="", grammar=PATH)
         name = path.rpartition("::")[2]
         if name and names is not None and name not in names.defined:
-            message = f"nothing in `src` is called `{shortened(name)}`"
+            message = f"nothing in {names.where} is called `{shortened(name)}`"
             near = did_you_mean(name, names.defined)
             table.wrong("XT0217", message, key, help=near or "correct the path, or write it")
     return tuple(key for key in keys if key in table)

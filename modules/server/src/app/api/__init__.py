@@ -1,0 +1,1 @@
+"""The interface of a FastVue application, as far as modules import it."""

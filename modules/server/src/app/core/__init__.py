@@ -1,0 +1,1 @@
+"""The core of the BMC Hub and of FastVue, as far as modules import it."""

@@ -1,0 +1,1 @@
+"""The database of a FastVue application, as far as modules import it."""

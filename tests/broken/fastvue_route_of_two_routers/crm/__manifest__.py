@@ -1,0 +1,5 @@
+{
+    "name": "CRM",
+    "version": "1.0.0",
+    "api": ["leads", "reports"],
+}

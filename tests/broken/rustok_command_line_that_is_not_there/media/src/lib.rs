@@ -1,0 +1,3 @@
+pub struct MediaModule;
+
+impl RusToKModule for MediaModule {}

@@ -1,0 +1,4 @@
+def handler(context):
+    from module_sdk import text
+
+    return text("SELECT 1")
