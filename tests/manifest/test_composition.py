@@ -250,7 +250,7 @@ def test_a_base_is_this_python_an_image_or_a_layout(tmp_path: Path, base: str) -
 @pytest.mark.parametrize(
     "base",
     [
-        "", "interpreter:1", "python", "registry.example/python", "Python:3.12", "oci:", "oci:/abs",
+        "", "interpretr", "python", "registry.example/python", "Python:3.12", "oci:", "oci:/abs",
         "oci:a/../b", "oci:a:b:c", "https://registry.example/python:3.12", "python:3.12@sha256:0",
         "user@registry.example/python:3.12", "a b:1", "x" * 200 + ":1",
     ],

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 MAX_LITERAL_BYTES = 100_000
 _MAX_DEPTH = 50
 _TIP = "a manifest is one literal dict: no names, calls, f-strings or comprehensions"
+_KEEP_ONE = "keep one of them"
 
 
 class _RefusedError(Exception):
     """A node that no manifest may have."""
 
-    def __init__(self, node: ast.AST, message: str) -> None:
+    def __init__(self, node: ast.AST, message: str, tip: str = _TIP) -> None:
         super().__init__(message)
         self.node = node
+        self.tip = tip
 
 
 def read_literal(path: Path, shown: str, problems: Problems) -> Read | None:
@@ -60,7 +62,7 @@ def parse_literal(text: str, shown: str, problems: Problems) -> Read | None:
     try:
         node = _dict(text)
         if node is None:
-            broken(text, shown, Span(1, 1, 1), "this is not one literal dict", _TIP, problems)
+            broken(text, shown, _stray(text), "this is not one literal dict", _TIP, problems)
             return None
         return checked(Source(shown, text, locate, '"{}": …'), _table(node, 0), problems)
     except NotPythonError as error:
@@ -69,18 +71,37 @@ def parse_literal(text: str, shown: str, problems: Problems) -> Read | None:
         else:
             broken(text, shown, error.span, error.message, _TIP, problems)
     except _RefusedError as error:
-        broken(text, shown, span(error.node, text.split("\n")), str(error), _TIP, problems)
+        broken(text, shown, span(error.node, text.split("\n")), str(error), error.tip, problems)
     return None
 
 
 def _dict(text: str) -> ast.Dict | None:
     """Return the one expression of a source, if it is a dict."""
-    tree = parse(text)
-    statements = [node for node in tree.body if not _is_docstring(node)]
-    match statements:
-        case [ast.Expr(value=ast.Dict() as found)]:
-            return found
-    return None
+    statements = _statements(text)
+    return _as_dict(statements[0]) if len(statements) == 1 else None
+
+
+def _as_dict(statement: ast.stmt) -> ast.Dict | None:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return value if isinstance(value, ast.Dict) else None
+
+
+def _statements(text: str) -> list[ast.stmt]:
+    """Return the statements of a source, without texts that stand alone.
+
+    Blanks may come first, as they may for `ast.literal_eval`: a form feed is one that indents
+    nothing (Python's reference, section 2.1.8).
+    """
+    blanks = len(text) - len(text.lstrip(" \t"))
+    tree = parse("\f" * blanks + text[blanks:])
+    return [node for node in tree.body if not _is_docstring(node)]
+
+
+def _stray(text: str) -> Span:
+    """Return where a source has something else than one dict: a statement, or a second dict."""
+    statements = _statements(text)
+    strays = [node for node in statements if _as_dict(node) is None] or statements[1:]
+    return span(strays[0], text.split("\n")) if strays else Span(1, 1, 1)
 
 
 def _is_docstring(node: ast.stmt) -> bool:
@@ -98,7 +119,8 @@ def _table(node: ast.Dict, depth: int) -> dict[str, Any]:
         if not isinstance(name, str):
             raise _RefusedError(key or value, "a key must be a string")
         if name in found:
-            raise _RefusedError(key or value, f"one table has the key `{name[:60]}` twice")
+            message = f"one table has the key `{name[:60]}` twice"
+            raise _RefusedError(key or value, message, _KEEP_ONE)
         found[name] = _value(value, depth + 1)
     return found
 

@@ -1,6 +1,6 @@
 """What `__manifest__.py` has of Odoo, whose format FastVue shares: versions, bundles, hooks.
 
-The keys are those of Odoo 6.1 to 18.0 (odoo/modules/module.py and its addons).
+The keys are those of Odoo 6.1 to 19.0 (odoo/modules/module.py and its addons).
 """
 
 from __future__ import annotations
