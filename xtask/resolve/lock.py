@@ -99,6 +99,8 @@ class Lock:
     packages: tuple[Package, ...]
     builds: tuple[BuildEnvironment, ...]
     left_out: tuple[LeftOut, ...] = ()
+    base_digest: str = ""
+    """What the base's tag meant when it was chosen; empty for a base that has no digest."""
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -191,6 +193,8 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield ""
     yield "[base]"
     yield f"name = {_text(lock.base)}"
+    if lock.base_digest:
+        yield f"digest = {_text(lock.base_digest)}"
     yield f"machine_local = {json.dumps(lock.machine_local)}"
     for module in lock.modules:
         yield from ("", "[[module]]")
@@ -255,6 +259,7 @@ def parse_lock(values: Mapping[str, Any]) -> Lock:
             LeftOut(str(block["name"]), str(block["source"]))
             for block in values.get("left_out", ())
         ),
+        base_digest=str(values["base"].get("digest", "")),
     )
 
 

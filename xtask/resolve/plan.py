@@ -16,25 +16,38 @@ if TYPE_CHECKING:
     from xtask.resolve.select import Selection
 
 # Raise one of these when the same input gives other bytes: they are part of the manifest hash.
-FORMATS = {"generator": 2, "projects": 1, "layers": 1, "compressor": "none"}
+FORMATS = {"generator": 2, "projects": 1, "layers": 1, "image": 1}
+COMPRESSORS = {"none": "none", "gzip": "zlib-classic-6/1"}
+"""What stores a layer, for each compression of `modules.toml`; no part of what a layer is."""
 
 
 class Base(NamedTuple):
-    """What the image stands on: its name in `modules.toml`, its digest, its Python `3.11.7`."""
+    """What the image stands on: its name in `modules.toml`, its digest, its Python `3.11.7`.
+
+    Of an image for several platforms there is one for each, with the digest that it has there.
+    """
 
     name: str
     digest: str
     python: str
     machine_local: bool
+    platform: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return what of it is in a plan; the platform stands elsewhere."""
+        return {key: value for key, value in self._asdict().items() if key != "platform"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The resolved product. `sources` holds the source digest of each module by name."""
+    """The resolved product.
+
+    `bases` has one for each platform, by its name; `sources` the source digest of each module.
+    """
 
     selection: Selection
     lock: Lock
-    base: Base
+    bases: tuple[Base, ...]
     sources: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
@@ -43,15 +56,32 @@ class Plan:
         return {
             "schema": 1,
             "facts": facts(self.selection),
-            "platform": composition.platform,
+            **self._platforms(),
             "profile": composition.profile,
             "repository": composition.repository,
-            "base": self.base._asdict(),
             "sources": dict(self.sources),
             "packages": [package.document() for package in self.lock.packages],
             "builds": [environment.document() for environment in self.lock.builds],
-            "formats": FORMATS,
+            "formats": self.formats,
         }
+
+    @property
+    def formats(self) -> dict[str, int | str]:
+        """The versions of everything that is written."""
+        return {**FORMATS, "compressor": self.compressor}
+
+    @property
+    def compressor(self) -> str:
+        """What turns the layers into the blobs that are stored."""
+        return COMPRESSORS[self.selection.composition.compression]
+
+    def _platforms(self) -> dict[str, Any]:
+        """Return platform and base, or all platforms with the base of each."""
+        platforms = list(self.selection.composition.platforms)
+        bases = [base.document() for base in self.bases]
+        if len(bases) == 1:
+            return {"platform": platforms[0], "base": bases[0]}
+        return {"platform": platforms, "base": dict(zip(platforms, bases, strict=True))}
 
     @cached_property
     def manifest_hash(self) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtask import process
 from xtask.errors import XtaskError
+from xtask.image.base.elf import program_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +26,6 @@ _EXPECTED = (
     "libz.so.1", "libnss_dns.so.2", "libnss_files.so.2",
 )  # fmt: skip
 _RESOLVED = re.compile(r"^\s+([^\s/]+) => (/\S+) \(0x[0-9a-f]+\)$", re.MULTILINE)
-_ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
-_PT_INTERP = 3
 
 
 def shared_libraries(executable: Path, extensions: Sequence[Path]) -> dict[str, Path]:
@@ -41,7 +39,8 @@ def shared_libraries(executable: Path, extensions: Sequence[Path]) -> dict[str, 
         XtaskError: the program is not dynamically linked with the GNU C library, or two different
             libraries have one name.
     """
-    loader = program_interpreter(executable)
+    with executable.open("rb") as stream:
+        loader = program_of(stream, str(executable)).loader
     if "ld-musl" in loader:
         raise XtaskError(
             f"{executable} is linked with musl, and published wheels are for glibc",
@@ -57,32 +56,6 @@ def shared_libraries(executable: Path, extensions: Sequence[Path]) -> dict[str, 
     placed = {str(folder / soname).lstrip("/"): file for soname, file in found.items()}
     placed[loader.lstrip("/")] = Path(loader)
     return placed
-
-
-def program_interpreter(executable: Path) -> str:
-    """Return the loader that the program asks for (System V ABI, program header PT_INTERP).
-
-    Raises:
-        XtaskError: it is no 64-bit little-endian ELF program, or statically linked.
-    """
-    with executable.open("rb") as stream:
-        head = stream.read(64)
-        if not head.startswith(_ELF64_LITTLE_ENDIAN):
-            raise XtaskError(f"{executable} is not a 64-bit little-endian ELF program")
-        (start,), (size, count) = (
-            struct.unpack_from("<Q", head, 32),
-            struct.unpack_from("<HH", head, 54),
-        )
-        for number in range(count):
-            stream.seek(start + number * size)
-            kind, _, offset, _, _, length = struct.unpack("<IIQQQQ", stream.read(40))
-            if kind == _PT_INTERP:
-                stream.seek(offset)
-                return stream.read(length).rstrip(b"\0").decode()
-    raise XtaskError(
-        f"{executable} is statically linked and cannot load modules",
-        help="run xtask with a dynamically linked Python",
-    )
 
 
 def _resolve(objects: Iterable[Path]) -> dict[str, Path]:

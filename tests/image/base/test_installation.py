@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from xtask.errors import XtaskError
-from xtask.image.installation import Installation, running_installation, signature
+from xtask.image.base.installation import Installation, running_installation, signature
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEPT = [
     "LICENSE.txt",
     "asyncio/__init__.py",
@@ -97,7 +97,7 @@ def test_signature_of_nothing_is_none(tmp_path: Path) -> None:
 
 def test_below_a_virtual_environment_it_is_the_same_python(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "v")], check=True)
-    script = "from xtask.image.installation import running_installation as r; print(r())"
+    script = "from xtask.image.base.installation import running_installation as r; print(r())"
     argv = [str(tmp_path / "v/bin/python"), "-c", script]
     environment = {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)

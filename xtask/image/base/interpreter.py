@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtask.digest import canonical_json, hex_of, sha256_of, sha256_of_files
 from xtask.files import signature, write_atomic
-from xtask.image.installation import Installation, running_installation
-from xtask.image.layer import EXECUTABLE, FILE, Entry, Layer, symlink, write_layer
+from xtask.image.base.installation import Installation, machine_platform, running_installation
+from xtask.image.base.values import Base, read_base
+from xtask.image.layer import EXECUTABLE, FILE, Entry, symlink, write_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,21 +26,11 @@ _PREFIX = "usr/local"
 # Where the loader looks libraries up; another order of them can mean another library.
 _LOADER_CACHE = "/etc/ld.so.cache"
 # What decides which bytes the layer has: another version of them is another layer.
-_RECIPE = ("bytecode", "installation", "interpreter", "layer", "libraries", "rootfs", "ustar")
+_RECIPE = ("bytecode", "layer", "ustar")
+_RECIPE_HERE = ("elf", "installation", "interpreter", "libraries", "rootfs", "values")
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """A packed CPython: `executable` is its path in the image, `digest` its identity."""
-
-    version: str
-    tag: str
-    executable: str
-    digest: str
-    layer: Layer
-
-
-def pack(layout: Layout, cache: Path) -> Interpreter:
+def pack(layout: Layout, cache: Path) -> Base:
     """Return the running CPython as a layer in the layout, packing it only when it has changed.
 
     Args:
@@ -52,38 +42,43 @@ def pack(layout: Layout, cache: Path) -> Interpreter:
     """
     installation = running_installation()
     record = _record(installation, cache)
-    interpreter = _recall(record, layout)
-    if interpreter is None:
+    base = _recall(record, layout)
+    if base is None:
         libraries = _libraries(installation)
         layer = write_layer(layout, _entries(installation, libraries))
-        interpreter = Interpreter(
-            version=installation.version,
-            tag=installation.tag,
-            executable=f"/{_PREFIX}/bin/{installation.tag}",
+        base = Base(
             digest=layer.diff_id,
-            layer=layer,
+            platform=machine_platform(),
+            python=installation.version,
+            executable=f"/{_PREFIX}/bin/{installation.tag}",
+            libc="",
+            layers=(layer,),
+            env=(("PATH", f"/{_PREFIX}/bin"),),
+            machine_local=True,
+            has_bytecode=True,
         )
         # A file that changed meanwhile has made a layer that no fingerprint describes.
         if _record(installation, cache) == record:
-            _remember(record, interpreter, libraries.values())
-    return interpreter
+            _remember(record, base, libraries.values())
+    return base
 
 
-def packed(layout: Layout, cache: Path) -> Interpreter | None:
-    """Return what `pack` would, if it is there already."""
-    return _recall(_record(running_installation(), cache), layout)
+def packed(cache: Path, *layouts: Layout) -> Base | None:
+    """Return what `pack` would, if it is in one of the layouts already."""
+    return _recall(_record(running_installation(), cache), *layouts)
 
 
 def _record(installation: Installation, cache: Path) -> Path:
     """Return the file that is named by everything the layer is made from, libraries excepted."""
-    room = Path(__file__).parent
-    recipe = sha256_of_files(room / f"{module}.py" for module in _RECIPE)
+    here = Path(__file__).parent
+    files = [here / f"{module}.py" for module in _RECIPE_HERE]
+    recipe = sha256_of_files([*files, *(here.parent / f"{module}.py" for module in _RECIPE)])
     search = os.environ.get("LD_LIBRARY_PATH", "")
     key = hex_of(sha256_of([installation.fingerprint(), search, recipe]))
     return cache / "interpreter" / f"{key}.json"
 
 
-def _recall(record: Path, layout: Layout) -> Interpreter | None:
+def _recall(record: Path, *layouts: Layout) -> Base | None:
     """Return what was packed, unless a library has changed since or the layer is gone."""
     try:
         known: dict[str, Any] = json.loads(record.read_bytes())
@@ -91,30 +86,30 @@ def _recall(record: Path, layout: Layout) -> Interpreter | None:
             now = signature(path)
             if (list(now) if now else None) != then:
                 return None
-        layer = Layer(**known["interpreter"]["layer"])
-        if layout.has(layer.digest):
-            return Interpreter(**(known["interpreter"] | {"layer": layer}))
+        base = read_base(known["base"])
+        if any(layout.has(base.digest) for layout in layouts):
+            return base
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 
 
-def _remember(record: Path, interpreter: Interpreter, libraries: Iterable[Path]) -> None:
+def _remember(record: Path, base: Base, libraries: Iterable[Path]) -> None:
     paths = {str(library) for library in libraries} | {_LOADER_CACHE}
     signatures = {path: signature(path) for path in sorted(paths)}
-    value = {"interpreter": asdict(interpreter), "libraries": signatures}
+    value = {"base": base.document(), "libraries": signatures}
     write_atomic(record, canonical_json(value))
 
 
 def _libraries(installation: Installation) -> dict[str, Path]:
-    from xtask.image.libraries import shared_libraries  # noqa: PLC0415 - starts processes
+    from xtask.image.base.libraries import shared_libraries  # noqa: PLC0415 - starts processes
 
     modules = sorted(Path(entry.path) for path, entry in installation.files() if _is_binary(path))
     return shared_libraries(installation.executable, modules)
 
 
 def _entries(installation: Installation, libraries: Mapping[str, Path]) -> Iterator[Entry]:
-    from xtask.image.rootfs import rootfs_entries  # noqa: PLC0415 - for packing only
+    from xtask.image.base.rootfs import rootfs_entries  # noqa: PLC0415 - for packing only
 
     yield Entry(f"{_PREFIX}/bin/{installation.tag}", installation.executable, EXECUTABLE)
     yield symlink(f"{_PREFIX}/bin/python3", installation.tag)

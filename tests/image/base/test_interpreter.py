@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.image.interpreter import Interpreter, pack
+from xtask.image.base.interpreter import pack
 from xtask.image.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+    from xtask.image.base.values import Base
+
+ROOT = Path(__file__).parents[3]
 SYSTEM_PYTHON = "/usr/bin/python3"
 ONLY_IN_IMAGE = (
     "import ssl, sqlite3, ctypes, zlib, lzma, decimal, hashlib, asyncio, json, pwd, sys\n"
@@ -28,15 +30,15 @@ ONLY_IN_IMAGE = (
 PACK = """
 import sys
 from pathlib import Path
-from xtask.image.interpreter import pack
+from xtask.image.base.interpreter import pack
 from xtask.image.layout import Layout
 packed = pack(Layout(Path(sys.argv[1]) / "oci"), Path(sys.argv[1]) / "cache")
-print(packed.layer.digest, packed.executable, packed.version)
+print(packed.layers[0].digest, packed.executable, packed.python)
 """
 IMPORTED = """
 import sys
 from pathlib import Path
-from xtask.image.interpreter import pack
+from xtask.image.base.interpreter import pack
 from xtask.image.layout import Layout
 pack(Layout(Path(sys.argv[1]) / "oci"), Path(sys.argv[1]) / "cache")
 print(" ".join(sorted(sys.modules)))
@@ -57,28 +59,30 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def packed(home: Path) -> Interpreter:
+def packed(home: Path) -> Base:
     return pack(Layout(home / "oci"), home / "cache")
 
 
 @pytest.fixture
-def members(home: Path, packed: Interpreter) -> Iterator[list[tarfile.TarInfo]]:
-    with tarfile.open(Layout(home / "oci").path(packed.layer.digest)) as archive:
+def members(home: Path, packed: Base) -> Iterator[list[tarfile.TarInfo]]:
+    with tarfile.open(Layout(home / "oci").path(packed.layers[0].digest)) as archive:
         yield archive.getmembers()
 
 
 def test_packed_elsewhere_by_another_process_it_has_the_same_digest(
-    packed: Interpreter, tmp_path: Path
+    packed: Base, tmp_path: Path
 ) -> None:
     said = python(sys.executable, PACK, tmp_path, PYTHONHASHSEED="99", TZ="Asia/Tokyo")
-    assert f"{packed.digest} {packed.executable} {packed.version}\n" == said
+    assert f"{packed.digest} {packed.executable} {packed.python}\n" == said
 
 
-def test_says_which_python_it_is(packed: Interpreter) -> None:
+def test_says_which_python_it_is(packed: Base) -> None:
     tag = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    assert (packed.tag, packed.executable) == (tag, f"/usr/local/bin/{tag}")
-    assert sys.version.startswith(packed.version + " ")
-    assert packed.digest == packed.layer.diff_id
+    assert packed.executable == f"/usr/local/bin/{tag}"
+    assert packed.minor == tag.removeprefix("python")
+    assert (packed.machine_local, packed.has_bytecode) == (True, True)
+    assert sys.version.startswith(packed.python + " ")
+    assert packed.digest == packed.layers[0].diff_id
 
 
 def test_nothing_gives_rights_away(members: list[tarfile.TarInfo]) -> None:
@@ -89,10 +93,10 @@ def test_nothing_gives_rights_away(members: list[tarfile.TarInfo]) -> None:
 
 
 def test_every_module_of_the_library_is_compiled(
-    members: list[tarfile.TarInfo], packed: Interpreter
+    members: list[tarfile.TarInfo], packed: Base
 ) -> None:
     names = {member.name for member in members}
-    library = f"usr/local/{sys.platlibdir}/{packed.tag}"
+    library = f"usr/local/{sys.platlibdir}/python{packed.minor}"
     assert f"{library}/asyncio/__pycache__/base_events.{sys.implementation.cache_tag}.pyc" in names
     compiled = [name for name in names if name.endswith(".pyc")]
     assert len(compiled) == len([name for name in names if name.endswith(".py")])
@@ -114,28 +118,26 @@ def test_it_runs_where_there_is_nothing_else(program: str, tmp_path: Path) -> No
     assert compiled.startswith("/usr/local/lib")
 
 
-def test_an_unchanged_python_is_not_packed_again(packed: Interpreter, home: Path) -> None:
+def test_an_unchanged_python_is_not_packed_again(packed: Base, home: Path) -> None:
     layout = Layout(home / "oci")
-    before = layout.path(packed.layer.digest).stat()
+    before = layout.path(packed.layers[0].digest).stat()
     started = time.perf_counter()
     again = pack(layout, home / "cache")
     seconds = time.perf_counter() - started
     assert packed == again
-    assert before == layout.path(packed.layer.digest).stat()
+    assert before == layout.path(packed.layers[0].digest).stat()
     # Packing takes more than a second; a slow machine needs some of the room below it.
     assert seconds < 0.2
 
 
-def test_a_lost_layer_is_packed_again(packed: Interpreter, home: Path, tmp_path: Path) -> None:
+def test_a_lost_layer_is_packed_again(packed: Base, home: Path, tmp_path: Path) -> None:
     elsewhere = Layout(tmp_path / "oci")
     assert packed == pack(elsewhere, home / "cache")
-    assert elsewhere.has(packed.layer.digest)
+    assert elsewhere.has(packed.layers[0].digest)
 
 
 @pytest.mark.parametrize("damage", ["not json", "[]", '{"libraries":{"/etc/passwd":[1,2,3,4]}}'])
-def test_a_record_that_does_not_fit_is_made_again(
-    packed: Interpreter, home: Path, damage: str
-) -> None:
+def test_a_record_that_does_not_fit_is_made_again(packed: Base, home: Path, damage: str) -> None:
     (record,) = (home / "cache" / "interpreter").iterdir()
     good = record.read_bytes()
     record.write_text(damage)
@@ -143,7 +145,7 @@ def test_a_record_that_does_not_fit_is_made_again(
     assert good == record.read_bytes()
 
 
-def test_a_changed_library_is_noticed(packed: Interpreter, home: Path) -> None:
+def test_a_changed_library_is_noticed(packed: Base, home: Path) -> None:
     (record,) = (home / "cache" / "interpreter").iterdir()
     good = record.read_bytes()
     value = json.loads(good)
@@ -154,8 +156,15 @@ def test_a_changed_library_is_noticed(packed: Interpreter, home: Path) -> None:
     assert good == record.read_bytes()
 
 
-def test_a_build_without_changes_imports_nothing_heavy(packed: Interpreter, home: Path) -> None:
+def test_a_build_without_changes_imports_nothing_heavy(packed: Base, home: Path) -> None:
     imported = set(python(sys.executable, IMPORTED, home).split())
-    heavy = {"installer", "tarfile", "zipfile", "csv", "xtask.image.libraries", "xtask.process"}
+    heavy = {
+        "installer",
+        "tarfile",
+        "zipfile",
+        "csv",
+        "xtask.image.base.libraries",
+        "xtask.process",
+    }
     assert packed.executable
     assert set() == imported & (heavy | {"xtask.image.bytecode", "subprocess", "socket"})
