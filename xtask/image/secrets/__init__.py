@@ -1,0 +1,1 @@
+"""Secrets in what is about to become an image: the rule set, names of files, and the search."""

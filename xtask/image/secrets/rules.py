@@ -1,0 +1,114 @@
+"""The rule set: what detect-secrets knows of the formats of secrets, and a few that it does not.
+
+Its guesses are left out: entropy, and words such as `key` beside a long value. Its import takes
+longer than all of the search, so its patterns are kept, under the digest of its own files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xtask.digest import canonical_json, hex_of, sha256_of_files
+from xtask.errors import XtaskError
+from xtask.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GUESSES = frozenset(
+    {"Base64 High Entropy String", "Hex High Entropy String", "Secret Keyword", "Public IP (ipv4)"}
+    | {"Cloudant Credentials", "IBM Cloud IAM Key", "IBM COS HMAC Credentials"}
+    | {"SoftLayer Credentials"}
+)
+PRIVATE_KEY = "Private Key"
+_ADDED = (
+    (PRIVATE_KEY, r"BEGIN ENCRYPTED PRIVATE KEY"),
+    (PRIVATE_KEY, r"PuTTY-User-Key-File-[3-9]"),
+    ("Address with a token", r"https?://(?=[^\s/@]*[0-9])[A-Za-z0-9_.~%+-]{16,}@[A-Za-z0-9\[]"),
+    ("GitHub Token", r"github_pat_\w{22,}"),
+    ("Google API Key", r"AIza[\w-]{35}"),
+    ("Anthropic Token", r"sk-ant-[\w-]{20,}"),
+    ("OpenAI Token", r"sk-(?:proj|svcacct|admin)-[\w-]{20,}"),
+    ("Hugging Face Token", r"hf_[A-Za-z0-9]{34}"),
+    ("HashiCorp Vault Token", r"hv[sb]\.[\w-]{24,}"),
+    ("NPM tokens", r"npm_[A-Za-z0-9]{36}"),
+    ("age Secret Key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+)
+
+
+class Rule(NamedTuple):
+    """A kind of secret by the name that people read, and how it is written.
+
+    Every match contains `part`, in lower case when case does not matter: a text without it need
+    not be searched.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    part: str
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Return the digest of the rule set: of the library's detectors and of this room.
+
+    Raises:
+        XtaskError: the library is not installed.
+    """
+    spec = find_spec("detect_secrets")  # does not import it
+    if spec is None or spec.origin is None:
+        raise XtaskError(
+            "detect-secrets is not installed, and nothing is put into an image unseen",
+            help="install xtask with its dependencies: pip install xtask",
+        )
+    detectors = Path(spec.origin).with_name("plugins").glob("*.py")
+    return sha256_of_files([*sorted(detectors), *sorted(Path(__file__).parent.glob("*.py"))])
+
+
+def rules(cache: Path) -> tuple[Rule, ...]:
+    """Return every rule, compiled.
+
+    Args:
+        cache: folder for what can be thrown away.
+    """
+    kept = cache / "secrets" / f"rules-{hex_of(version())}.json"
+    try:
+        found = json.loads(kept.read_bytes())
+    except (OSError, ValueError):
+        known = [*_library(), *((name, pattern, 0) for name, pattern in _ADDED)]
+        found = [(*rule, _part(*rule[1:])) for rule in known]
+        write_atomic(kept, canonical_json(found))
+    return tuple(Rule(name, re.compile(text, flags), part) for name, text, flags, part in found)
+
+
+def _library() -> Iterator[tuple[str, str, int]]:
+    """Yield name, pattern and flags of each format that the library detects."""
+    from detect_secrets.core.plugins.util import (  # noqa: PLC0415 - only the first layer pays
+        get_mapping_from_secret_type_to_class,
+    )
+    from detect_secrets.plugins.base import RegexBasedDetector  # noqa: PLC0415
+
+    known: dict[str, Any] = get_mapping_from_secret_type_to_class()
+    for name, detector in sorted(known.items()):
+        if issubclass(detector, RegexBasedDetector) and name not in _GUESSES:
+            for pattern in detector.denylist:
+                yield name, pattern.pattern, pattern.flags
+
+
+def _part(pattern: str, flags: int) -> str:
+    """Return the longest text that a pattern has at its top level, outside of every choice."""
+    parser = import_module("re._parser")  # what `re` itself reads patterns with
+    runs = [""]
+    for kind, value in parser.parse(pattern, flags):
+        if str(kind) == "LITERAL":
+            runs[-1] += chr(value)
+        else:
+            runs.append("")
+    longest = max(runs, key=len)
+    return longest.lower() if flags & re.IGNORECASE else longest

@@ -1,0 +1,133 @@
+"""The search: what looks like a secret in the bytes of a file, and where.
+
+Time is linear in the size: a rule sees at most 4,096 characters of a line at once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from xtask.digest import sha256
+from xtask.image.secrets.names import RULE, is_secret_by_name
+from xtask.image.secrets.rules import PRIVATE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from xtask.image.secrets.rules import Rule
+
+_WINDOW = 4096
+_SHOWN = 4
+_HEAD = 8192
+_PRINTABLE = re.compile(rb"[\t\x20-\x7e]{16,}")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Their formats begin with nothing of their own: inside of longer words they are an accident.
+_WHOLE_WORDS = frozenset(
+    {"AWS Access Key", "Discord Bot Token", "Mailchimp Access Key", "Telegram Bot Token"}
+    | {"Twilio API Key"}
+)
+_WORD = re.compile(r"[0-9A-Za-z+/_-]")
+_EXAMPLE = "EXAMPLE"  # how Amazon's documentation ends its keys
+# After the line that begins a key (RFC 7468 section 2): headers (RFC 1421), then its base64.
+_KEY_FOLLOWS = re.compile(
+    r"[A-Z ]*-{5}(?:\s|\\[nr]|[\"'+,()])*(?:[A-Z][\w-]*: .*(?:\s|\\[nr])*)*[A-Za-z0-9+/=]{16}"
+)
+_LOOK_AHEAD = 1024
+_PLACEHOLDER = re.compile(
+    r"pass(?:w(?:or)?d)?|pw|pwd|p|secret|token|key|user(?:name)?|admin|root|guest|test(?:ing)?"
+    r"|example|change[-_]?(?:me|it)|x+|\*+|\.{3}|…|<[^>]*>|\{.*\}|%(?:\(\w+\))?s|(?:your|my)[-_]?\w*",
+    re.IGNORECASE,
+)
+
+
+class Finding(NamedTuple):
+    """What looks like a secret: where, by which rule, and at most its first four characters.
+
+    Line and column count from 1; `digest` is that of the whole file.
+    """
+
+    path: str
+    digest: str
+    line: int
+    column: int
+    rule: str
+    shown: str
+
+
+def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:
+    """Return what looks like a secret in a file, sorted.
+
+    Args:
+        path: relative, with `/`; its end says what kind of file it is.
+        data: all of it.
+        rules: what to look for.
+    """
+    found = {(1, 1, RULE, "")} if is_secret_by_name(path) else set()
+    for line, start, text in _pieces(_text(data)):
+        lower = text.lower()
+        for rule in rules:
+            folded = rule.pattern.flags & re.IGNORECASE
+            if rule.part not in (lower if folded else text):
+                continue
+            for match in rule.pattern.finditer(text):
+                if _is_secret(rule, match):
+                    before = text.count("\n", 0, match.start())
+                    column = match.start() - text.rfind("\n", 0, match.start())
+                    where = (line + before, column + (0 if before else start))
+                    found.add((*where, rule.name, match[0].strip()[:_SHOWN]))
+    if not found:
+        return []
+    digest = sha256(data)
+    return [Finding(path, digest, *each) for each in sorted(found)]
+
+
+def _text(data: bytes) -> str:
+    """Return the text of a file; of one that is none, its printable runs."""
+    if data.startswith(_UTF16):
+        return data.decode("utf-16", "replace")
+    if b"\0" in data[:_HEAD]:
+        data = b"\n".join(_PRINTABLE.findall(data))
+    return data.decode("utf-8", "replace")
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield line, characters before it in that line, and text: long lines in overlapping windows.
+
+    Half of a window is in the next one, so that whatever is shorter is in one of them as a whole.
+    """
+    lines = text.split("\n")
+    if max(map(len, lines)) <= _WINDOW:
+        yield 1, 0, text
+        return
+    short: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if len(line) <= _WINDOW:
+            short.append(line)
+            continue
+        if short:
+            yield number - len(short), 0, "\n".join(short)
+            short = []
+        for start in range(0, len(line), _WINDOW // 2):
+            yield number, start, line[start : start + _WINDOW]
+    if short:
+        yield len(lines) - len(short) + 1, 0, "\n".join(short)
+
+
+def _is_secret(rule: Rule, match: re.Match[str]) -> bool:
+    """Tell a secret from what only mentions one, and from a placeholder."""
+    text, (start, end) = match.string, match.span()
+    if rule.name == PRIVATE_KEY:
+        return "BEGIN" not in match[0] or bool(_KEY_FOLLOWS.match(text, end, end + _LOOK_AHEAD))
+    if rule.name == "Basic Auth Credentials":
+        user, _, password = match[0][len("://") : -1].partition(":")
+        return password != user and not _PLACEHOLDER.fullmatch(password)
+    if rule.name == "JSON Web Token":
+        from detect_secrets.plugins.jwt import JwtTokenDetector  # noqa: PLC0415 - nearly never
+
+        return bool(JwtTokenDetector.is_formally_valid(match[0]))
+    if rule.name in _WHOLE_WORDS:
+        is_whole = not _WORD.match(text, end) and not (start and _WORD.match(text, start - 1))
+        return is_whole and not match[0].endswith(_EXAMPLE)
+    return True
