@@ -14,7 +14,7 @@ import pytest
 
 from xtask.image.archive import hybrid_archive
 from xtask.image.assemble import Image, ImageConfig, assemble
-from xtask.image.interpreter import Interpreter, pack
+from xtask.image.base.interpreter import pack
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
 from xtask.release import docker, naming
@@ -22,6 +22,8 @@ from xtask.release.deployment import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from xtask.image.base.values import Base
 
 PROGRAM = """
 import http.server, json, os, signal, sys, threading, time
@@ -76,7 +78,7 @@ class Shop:
     """One app with one environment, `prod`, on the engine; everything of it ends with the test."""
 
     layout: Layout
-    interpreter: Interpreter
+    interpreter: Base
     app: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
     port: int = field(default_factory=free_port)
 
@@ -85,7 +87,7 @@ class Shop:
         layer = write_layer(self.layout, [Entry("app/main.py", source.encode())])
         return assemble(
             self.layout,
-            layers=[self.interpreter.layer, layer],
+            layers=[*self.interpreter.layers, layer],
             config=ImageConfig((program or self.interpreter.executable, "/app/main.py"), port=8000),
             annotations={},
             reference=f"localhost/{self.app}:{version}",
@@ -125,14 +127,14 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Interpreter]:
+def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Base]:
     folder = tmp_path_factory.mktemp("images")
     layout = Layout(folder / "oci")
     return layout, pack(layout, folder / "cache")
 
 
 @pytest.fixture
-def shop(engine: Any, packed: tuple[Layout, Interpreter]) -> Iterator[Shop]:
+def shop(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Shop]:
     made = Shop(*packed)
     yield made
     remove_everything(engine, made.app)

@@ -172,7 +172,7 @@ def test_second_image_is_loaded_without_the_layers_that_the_engine_holds(shop: S
         return following.archive(known)
 
     docker.apply(replace(following, archive=archive))
-    assert [frozenset({shop.interpreter.layer.diff_id})] == asked
+    assert [frozenset({shop.interpreter.layers[0].diff_id})] == asked
 
 
 def test_everything_is_sent_when_the_engine_refuses_the_delta(shop: Shop) -> None:
