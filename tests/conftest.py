@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,12 +51,24 @@ def _no_index() -> str | None:
     return None
 
 
+def _no_unshare() -> str | None:
+    words = ["unshare", "--map-root-user", "--net", "--uts", "true"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"unshare cannot be started: {error.strerror}"
+    return f"no namespaces: {done.stderr.strip()}" if done.returncode else None
+
+
 _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "docker": _no_docker,
     "index": _no_index,
     "postgresql": lambda: _no_variable("XTASK_TEST_POSTGRESQL"),
-    "registry": lambda: _no_variable("XTASK_TEST_REGISTRY"),
+    "registry": lambda: _no_program("docker-registry"),
     "skopeo": lambda: _no_program("skopeo"),
+    "umoci": lambda: _no_program("umoci"),
+    "pythons": lambda: _no_variable("XTASK_TEST_PYTHONS"),
+    "unshare": _no_unshare,
     "chromium": lambda: _no_program("chromium"),
     "tsc": lambda: _no_program("tsc"),
 }

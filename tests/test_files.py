@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.files import new_folder, write_folder
+from xtask.files import is_settled, new_folder, write_cache, write_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +52,33 @@ def test_a_new_folder_replaces_nothing_unless_it_is_told_to(tmp_path: Path) -> N
     with pytest.raises(OSError, match="not empty"), new_folder(tmp_path / "x"):
         pass
     assert written(tmp_path) == {"x/a": b"1"}
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("modified", "changed", "settled"),
+    [
+        (5 * SECOND - 30_000_001, 1, True),
+        (5 * SECOND - 10_000_001, 1, False),
+        (1, 5 * SECOND - 10_000_001, False),
+        (6 * SECOND + 1, 1, False),
+        (4 * SECOND, 4 * SECOND, False),
+        (3 * SECOND, 1 * SECOND, False),
+        (2 * SECOND, 2 * SECOND, True),
+        (4 * SECOND, 4 * SECOND + 1, True),
+    ],
+)
+def test_a_file_is_settled_once_the_clock_has_ticked(
+    modified: int, changed: int, *, settled: bool
+) -> None:
+    assert is_settled((1, modified, changed, 1), 5 * SECOND) == settled
+
+
+def test_a_cache_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    write_cache(path, b"first")
+    write_cache(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [found.name for found in path.parent.iterdir()] == ["file"]

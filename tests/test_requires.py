@@ -26,7 +26,7 @@ def outcome(folder: Path, part: str, **environ: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("part", ["docker", "postgresql", "registry"])
+@pytest.mark.parametrize("part", ["docker", "postgresql"])
 def test_absent_part_skips_and_says_why(tmp_path: Path, part: str) -> None:
     said = outcome(tmp_path, part)
     assert "1 skipped" in said
@@ -38,7 +38,7 @@ def test_promised_part_that_is_absent_fails(tmp_path: Path) -> None:
 
 
 def test_present_part_runs(tmp_path: Path) -> None:
-    said = outcome(tmp_path, "registry", XTASK_TEST_REGISTRY="127.0.0.1:5000")
+    said = outcome(tmp_path, "postgresql", XTASK_TEST_POSTGRESQL="postgresql://")
     assert "1 passed" in said
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Signature = tuple[int, int, int, int]
 """Size, modification and change time (ns) and inode of a file: what differs when the file does."""
 
+_SECOND_NS = 1_000_000_000
+# The kernel's clock for file times ticks 100 to 1,000 times a second (CONFIG_HZ).
+_TICK_NS = 20_000_000
+_COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` with `data`; readers see the old bytes or the new ones."""
@@ -73,6 +78,17 @@ def new_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
         _fsync(path.parent)
 
 
+def write_cache(path: Path, data: bytes) -> None:
+    """Replace a file that can be thrown away, without waiting for the disk to have it.
+
+    A loss of power may leave less of it: who reads it has to see that, and make it anew.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
 def write_if_changed(path: Path, data: bytes) -> bool:
     """Write only when the bytes differ; return whether they did."""
     if path.is_file() and path.read_bytes() == data:
@@ -92,6 +108,22 @@ def signature(path: Path | str) -> Signature | None:
 def signature_of(status: os.stat_result) -> Signature:
     """Return the signature in what the system says of a file."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def is_settled(found: Signature, moment: int) -> bool:
+    """Return whether a later change of a file would show in its signature.
+
+    One that was written less than a tick of the clock before could be written once more within the
+    same tick (git's "racy" entries). Clocks of file systems that know whole seconds only tick every
+    two seconds at worst (FAT).
+
+    Args:
+        found: its signature.
+        moment: when somebody began to look at it, in nanoseconds since the epoch.
+    """
+    _, modified, changed, _ = found
+    is_coarse = modified % _SECOND_NS == 0 and changed % _SECOND_NS == 0
+    return max(modified, changed) < moment - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from xtask.errors import XtaskError
+from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ _TAIL_LINES = 40
 
 
 class ProcessError(XtaskError):
-    """A child process failed; `output` is the end of what it said."""
+    """A child process failed; `output` is what it said, without secrets; the message its end."""
 
     def __init__(self, program: str, *, reason: str, output: str) -> None:
+        output = redacted(output)
         tail = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
         super().__init__(f"{program} {reason}" + (f"\n{tail}" if tail else ""))
         self.output = output

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xtask.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,14 +51,34 @@ class Workspace:
         return self.releases / "oci"
 
     @property
+    def tars(self) -> Path:
+        """The layers of an image whose layout has them compressed."""
+        return self.cache / "tars"
+
+    @property
     def bundles(self) -> Path:
         """One folder per manifest hash."""
         return self.releases / "bundles"
 
     @property
+    def inputs(self) -> Path:
+        """What builds were made from, by digest."""
+        return self.releases / "inputs"
+
+    @property
     def cache(self) -> Path:
         """What can be thrown away."""
         return self.releases / "cache"
+
+    @property
+    def keys(self) -> Path:
+        """The private keys, unless the environment names another folder."""
+        return self.releases / "keys"
+
+    @property
+    def trust(self) -> Path:
+        """The keys that are believed."""
+        return self.releases / "trust.json"
 
     @property
     def records(self) -> Path:
@@ -66,11 +88,12 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run: where, on whose behalf, with which records database."""
+    """One run: where, on whose behalf, with which records database and private keys."""
 
     workspace: Workspace
     database_url: str
     actor: str
+    keys: Path
 
     @property
     def is_embedded(self) -> bool:
@@ -83,13 +106,14 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
     """Return the settings for the workspace `root`.
 
     `XTASK_DATABASE_URL` names the records database (default: SQLite in `releases/`),
-    `XTASK_ACTOR` who is acting (default: the login name).
+    `XTASK_ACTOR` who is acting (default: the login name), `XTASK_KEYS` the folder of private keys.
     """
     workspace = Workspace(Path(os.path.abspath(root)))  # noqa: PTH100 - keep links as the user wrote them
     return Settings(
         workspace=workspace,
         database_url=environ.get("XTASK_DATABASE_URL") or _embedded(workspace),
-        actor=environ.get("XTASK_ACTOR") or _login_name(),
+        actor=redacted(environ.get("XTASK_ACTOR") or _login_name()),
+        keys=Path(environ.get("XTASK_KEYS") or workspace.keys).absolute(),
     )
 
 

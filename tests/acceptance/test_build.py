@@ -60,32 +60,6 @@ def test_build_prints_what_it_promises(shop: Workspace) -> None:
     )
 
 
-def test_the_same_commit_gives_the_same_image_on_a_machine_that_looks_different(
-    tmp_path: Path,
-) -> None:
-    plain = Workspace(copy_of_reference_application(tmp_path / "a"))
-    other = Workspace(
-        copy_of_reference_application(tmp_path / "b b" / "deeper" / "ü"),
-        environ={
-            "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "LC_ALL": "C", "LANG": "C",
-            "HOME": str(tmp_path), "COLUMNS": "40", "SOURCE_DATE_EPOCH": "1234567890",
-            "XTASK_ACTOR": "somebody else",
-        },
-        umask=0o077,
-    )  # fmt: skip
-    for number, path in enumerate(sorted(other.root.rglob("*"))):
-        os.utime(path, (number * 86400, number * 86400))
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    first, second = plain.built(), other.built()
-    assert second["manifest_hash"] == first["manifest_hash"]
-    assert second["image_digest"] == first["image_digest"]
-    assert layers(other, second) == layers(plain, first)
-    generated = [name for name in plain.committed() if name.startswith(("generated/", "modules."))]
-    assert generated
-    for name in generated:
-        assert other.committed()[name] == plain.committed()[name]
-
-
 def test_the_committed_files_of_this_repository_are_current(tmp_path: Path) -> None:
     workspace = Workspace(copy_of_reference_application(tmp_path))
     assert workspace.xtask("generate-registry", "--check").code == 0

@@ -41,7 +41,7 @@ def test_help_of_every_verb_fits_eighty_columns() -> None:
 def test_a_missing_composition_is_one_clear_problem(tmp_path: Path) -> None:
     said = Workspace(tmp_path).xtask("build")
     assert said.code == 3
-    assert "error[XT0101]: cannot read `modules.toml`" in said.err
+    assert "error[XT0101]: there is no `modules.toml` here" in said.err
     assert list(tmp_path.iterdir()) == []
 
 

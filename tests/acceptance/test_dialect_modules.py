@@ -82,6 +82,24 @@ def test_code_that_cannot_be_imported_names_the_line_of_the_manifest(shop: Works
     assert "--> modules/pydantic/module.json:2:" in said.err
 
 
+def test_a_package_that_nothing_uses_is_named_and_the_image_is_made(shop: Workspace) -> None:
+    manifest = '{\n    "name": "Gifts",\n    "external_dependencies": {\n'
+    manifest += '        "python": ["annotated-doc>=0.0.2"],\n    },\n}\n'
+    files = {"__init__.py": '"""Not annotated_doc."""\n', "__manifest__.py": manifest}
+    workspace.write(shop.root / "modules/gifts", files)
+    shop.edit("modules.toml", "host = ", 'gifts = { path = "modules/gifts" }\nhost = ')
+    said = shop.xtask("build", "--json")
+    assert said.code == 0, said.err
+    shown = "warning[XT0403]: `gifts` declares `annotated-doc` and imports nothing of it"
+    assert said.err.count(shown) == 1
+    assert "--> modules/gifts/__manifest__.py:4:20\n" in said.err
+    assert "annotated_doc" in {
+        path.split("/")[2] for path in paths(shop, said.document) if "site/" in path
+    }
+    workspace.write(shop.root, {"modules/gifts/tests/test_it.py": "import annotated_doc\n"})
+    assert "XT0403" not in shop.xtask("build").err
+
+
 def test_a_module_that_is_no_python_is_valid_and_not_built(shop: Workspace) -> None:
     crate = '[module]\nslug = "tax"\nname = "Tax"\nversion = "1.0.0"\n'
     crate += 'description = "What a state asks for, with its rates"\n'

@@ -32,7 +32,7 @@ def remembered(root: Path) -> Path:
     (root / "module" / "empty").mkdir()
     cache = root / "cache"
     remember(cache, FOUND, source_paths(root / "module"), time.time_ns() + LATER)
-    assert recall(cache) == FOUND
+    assert recall(cache, root) == (FOUND, "")
     return cache
 
 
@@ -40,7 +40,16 @@ def test_what_a_tool_leaves_behind_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path / "module", {"deep/__pycache__/b.pyc": "", "deep/c.pyc": ""})
     cache = remembered(tmp_path)
     write(tmp_path / "module", {"deep/__pycache__/c.pyc": ""})
-    assert recall(cache) == FOUND
+    assert recall(cache, tmp_path) == (FOUND, "")
+
+
+def test_a_copied_workspace_looks_at_its_own_files(tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    cache = remembered(original)
+    shutil.copytree(original, copy)
+    write(copy / "module", {"a.py": "of the copy"})
+    assert recall(copy / "cache", copy) == (None, "the workspace was moved or copied")
+    assert recall(cache, original) == (FOUND, "")
 
 
 def edit_and_restore_its_time(module: Path) -> None:
@@ -70,7 +79,7 @@ def test_every_change_is_seen(tmp_path: Path, change: Callable[[Path], None]) ->
     cache = remembered(tmp_path)
     time.sleep(0.02)  # what changes within one tick of the clock has no other time
     change(tmp_path / "module")
-    assert recall(cache) is None
+    assert recall(cache, tmp_path)[0] is None
 
 
 def test_a_file_that_is_as_young_as_the_build_is_not_trusted(tmp_path: Path) -> None:
@@ -78,16 +87,16 @@ def test_a_file_that_is_as_young_as_the_build_is_not_trusted(tmp_path: Path) -> 
     found = signature(tmp_path / "young.py")
     assert found is not None
     remember(tmp_path / "cache", FOUND, [tmp_path / "young.py"], found[1] + 1)
-    assert recall(tmp_path / "cache") is None
+    assert recall(tmp_path / "cache", tmp_path)[0] is None
     remember(tmp_path / "cache", FOUND, [tmp_path / "missing.py"], found[1] + LATER)
-    assert recall(tmp_path / "cache") is None
+    assert recall(tmp_path / "cache", tmp_path)[0] is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b'{"files": []}', b'{"files": {}}'])
 def test_damage_is_as_if_nothing_was_remembered(tmp_path: Path, damage: bytes) -> None:
     cache = remembered(tmp_path)
     (cache / "unchanged.json").write_bytes(damage)
-    assert recall(cache) is None
+    assert recall(cache, tmp_path)[0] is None
 
 
 def stages(said: Said) -> list[str]:

@@ -1,12 +1,12 @@
 """Benchmarks of whole processes: `python -m tests.bench build|compose|start`.
 
-    build    xtask build against docker build: cold, no change, one module changed
+    build    xtask build against docker build and buildah: cold, no change, one module changed
     compose  generate-registry for thousands of modules
     start    what xtask build imports
 
 `--modules N...` chooses other sizes, `--runs N` how often each step is measured, `--seed N` other
 modules, `--save` also writes docs/evidence/NAME.md. Everything lies in a new folder of `--scratch`
-and ends with the run. With `--alone`, without Debian's docker.io, or without root, `build` has no
+and ends with the run. With `--alone`, without Debian's packages, or without root, `build` has no
 peer.
 """
 
@@ -32,7 +32,7 @@ def main() -> int:
     """Run one benchmark and print its report; return 1 when something measured failed."""
     arguments = _parser().parse_args()
     benchmarks: dict[str, tuple[Callable[..., str], tuple[int, ...], int]] = {
-        "build": (partial(build.measure, alone=arguments.alone), (10, 50, 200), 5),
+        "build": (partial(build.measure, alone=arguments.alone), (10, 50, 200), 10),
         "compose": (compose.measure, (1_000, 10_000), 5),
         "start": (start.measure, (50,), 15),
     }

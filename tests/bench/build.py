@@ -1,114 +1,148 @@
-"""`xtask build` against `docker build`, and against wheels by `python -m build` before it."""
+"""`xtask build` against `docker build`, `buildah bud`, and wheels by `python -m build` before."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import statistics
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.bench import buildah
 from tests.bench.engine import engine, is_installed, python_build, write_dockerfile
-from tests.bench.measure import BenchError, Series, copy_xtask, milliseconds, nothing, series
+from tests.bench.measure import BenchError, Run, Series, copy_xtask, milliseconds, nothing, rounds
 from tests.bench.report import header, table, verdict
 from tests.bench.workspaces import edit_module, write_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Protocol
 
-    from tests.bench.engine import Engine
-    from tests.bench.measure import Run, Xtask
+    from tests.bench.measure import Xtask
 
-COLD, PACKED = "cold, base not packed", "cold, base packed"
-SAME, ONE = "no change", "one module changed"
-_COLD_STEPS = (COLD, PACKED)
-STEPS = (COLD, PACKED, SAME, ONE)
+    class Peer(Protocol):
+        """A tool that builds the Dockerfile of a workspace."""
+
+        def import_base(self, layer: Path) -> None:
+            """Make the image that the Dockerfile starts from."""
+
+        def build(self, workspace: Path, *words: str) -> Run:
+            """Build it."""
+
+
+COLD, PACKED, IMAGE = "cold with the base", "cold", "wheels made"
+SAME, ONE = "no change", "one module"
+STEPS = (COLD, PACKED, IMAGE, SAME, ONE)
+_AFTER_WHEELS = (COLD, PACKED)
+OURS, DOCKER, BUILDAH = "xtask", "docker build", "buildah bud"
+_STAGES = "stages layers and image of `cold`"
+_IMAGE_STAGES = ("layers", "image")
 _WHEELS_MEASURED = 3
-_MAX_COLD = 0.25
-_MAX_WARM = 1.0
+_MOST = {COLD: 0.25, PACKED: 0.1, _STAGES: 0.3, SAME: 1.0, ONE: 0.5}
 
 
 class Product(NamedTuple):
-    """One measured size: our steps, the peer's (none: no engine), seconds of all wheels."""
+    """One measured size: each tool's steps by its name, seconds of all wheels, modules per COPY."""
 
     size: int
-    ours: dict[str, Series]
-    peer: dict[str, Series]
+    tools: dict[str, dict[str, Series]]
     wheels: float
     share: int
 
+    @property
+    def ours(self) -> dict[str, Series]:
+        """Our own steps."""
+        return self.tools[OURS]
+
 
 def measure(scratch: Path, counts: Sequence[int], *, seed: int, runs: int, alone: bool) -> str:
-    """Return the report for products of the given numbers of modules; `alone`: without the peer.
+    """Return the report for products of the given numbers of modules; `alone`: without peers.
 
     Raises:
         BenchError: a build failed, or did more or less than its step says.
     """
-    title = header("xtask build against docker build", seed=seed, runs=runs)
+    title = header("xtask build against docker build and buildah", seed=seed, runs=runs)
     xtask = copy_xtask(scratch / "tool")
     products = []
     for count in counts:
         root = scratch / f"product-{count}"
         names = write_workspace(root, count, seed=seed)
-        changed = names[len(names) // 2]
-        ours = _ours(xtask, root, changed, runs)
-        peer, share, wheels = {}, 1, 0.0
-        if is_installed() and not alone:
-            wheels = _wheels(root, names)
-            share = write_dockerfile(root, names)
-            with engine(scratch / f"engine-{count}") as running:
-                peer = _peer(running, root, changed, runs)
-        products.append(Product(count, ours, peer, wheels, share))
+        with ExitStack() as stack:
+            peers = {} if alone else dict(_peers(scratch / f"peers-{count}", stack))
+            share = write_dockerfile(root, names) if peers else 1
+            wheels = _wheels(root, names) if peers else 0.0
+            tools = _Bench(xtask, root, names[len(names) // 2], peers).measured(runs)
+        products.append(Product(count, tools, wheels, share))
         shutil.rmtree(root)
     return "\n".join([title, *_report(products)])
 
 
-def _ours(xtask: Xtask, root: Path, changed: str, runs: int) -> dict[str, Series]:
-    """Measure our four steps; the first build, which also locks, is not measured."""
-    numbers = iter(range(1, runs + 1))
+def _peers(folder: Path, stack: ExitStack) -> Iterator[tuple[str, Peer]]:
+    folder.mkdir()
+    if is_installed():
+        yield DOCKER, stack.enter_context(engine(folder / "engine"))
+    if buildah.is_installed():
+        yield BUILDAH, stack.enter_context(buildah.storage(folder / "buildah"))
 
-    def once(*, cached: bool) -> Run:
-        done = xtask.run(root, "build", "--json")
+
+class _Bench:
+    """The steps of one product, measured by turns with each tool."""
+
+    def __init__(self, xtask: Xtask, root: Path, changed: str, peers: Mapping[str, Peer]) -> None:
+        """Build once with each tool: what is locked and imported then is not measured."""
+        self._xtask, self._root, self._changed, self._peers = xtask, root, changed, peers
+        self._layers = _layers(self._build(cached=False))
+        self._edits = 0
+        for peer in peers.values():
+            peer.import_base(_base_layer(root))
+            peer.build(root)
+
+    def measured(self, runs: int) -> dict[str, dict[str, Series]]:
+        """Return the steps of each tool by its name."""
+        new, cached = partial(self._build, cached=False), partial(self._build, cached=True)
+        steps = {
+            COLD: rounds({OURS: new}, runs, before=partial(_forget_all, self._root)),
+            PACKED: rounds(
+                {OURS: new, **self._each("--no-cache")},
+                runs,
+                before=partial(_forget_product, self._root),
+            ),
+            IMAGE: rounds({OURS: new}, runs, before=partial(_forget_image, self._root)),
+        }
+        for peer in self._peers.values():
+            peer.build(self._root)
+        steps[SAME] = rounds({OURS: cached, **self._each()}, runs, before=nothing)
+        self._layers = _layers(self._build(cached=True))
+        steps[ONE] = rounds({OURS: self._one, **self._each()}, runs, before=self._edit)
+        for step in (COLD, IMAGE):  # a peer has one kind of cold build
+            steps[step] |= {name: steps[PACKED][name] for name in self._peers}
+        return {
+            name: {step: found[name] for step, found in steps.items()}
+            for name in (OURS, *self._peers)
+        }
+
+    def _each(self, *words: str) -> dict[str, Callable[[], Run]]:
+        return {name: partial(peer.build, self._root, *words) for name, peer in self._peers.items()}
+
+    def _build(self, *, cached: bool) -> Run:
+        done = self._xtask.run(self._root, "build", "--json")
         _check(done, cached=cached)
         return done
 
-    def one() -> Run:
-        done = once(cached=False)
-        before, now = layers.pop(), _layers(done)
-        layers.append(now)
+    def _edit(self) -> None:
+        self._edits += 1
+        edit_module(self._root, self._changed, self._edits)
+
+    def _one(self) -> Run:
+        done = self._build(cached=False)
+        before, now = self._layers, _layers(done)
         made = {name for name in now if now[name] != before[name]}
-        if made != {name for name in now if now[name] == now[changed]}:
-            raise BenchError(f"{changed} was edited, and the layers of {sorted(made)} changed")
+        if made != {name for name in now if now[name] == now[self._changed]}:
+            raise BenchError(f"{self._changed} was edited, the layers of {sorted(made)} changed")
+        self._layers = now
         return done
-
-    def cold(forget: Callable[[Path], None]) -> Series:
-        return series(lambda: once(cached=False), runs, before=lambda: forget(root))
-
-    layers = [_layers(once(cached=False))]
-    return {
-        COLD: cold(_forget_all),
-        PACKED: cold(_forget_product),
-        SAME: series(lambda: once(cached=True), runs, before=nothing),
-        ONE: series(one, runs, before=lambda: edit_module(root, changed, next(numbers))),
-    }
-
-
-def _peer(running: Engine, root: Path, changed: str, runs: int) -> dict[str, Series]:
-    """Measure the peer's steps, from the base layer of our own image."""
-    running.import_base(_base_layer(root))
-    numbers = iter(range(runs + 1, 2 * runs + 1))
-    running.build(root)
-    cold = series(lambda: running.build(root, "--no-cache"), runs, before=nothing)
-    return {
-        COLD: cold,
-        PACKED: cold,
-        SAME: series(lambda: running.build(root), runs, before=nothing),
-        ONE: series(
-            lambda: running.build(root),
-            runs,
-            before=lambda: edit_module(root, changed, next(numbers)),
-        ),
-    }
 
 
 def _wheels(root: Path, names: Sequence[str]) -> float:
@@ -116,6 +150,7 @@ def _wheels(root: Path, names: Sequence[str]) -> float:
     some = names[:_WHEELS_MEASURED]
     python_build(root / "modules" / some[0], root / "wheels")  # the download is not measured
     walls = [python_build(root / "modules" / name, root / "wheels").wall for name in some]
+    shutil.rmtree(root / "wheels")
     return statistics.median(walls) * (len(names) + 1)
 
 
@@ -125,11 +160,21 @@ def _forget_all(root: Path) -> None:
 
 def _forget_product(root: Path) -> None:
     """Leave of `releases/` only the packed interpreter."""
-    releases = root / "releases"
-    kept = root / "kept"
-    for path in (_record(root), _base_layer(root)):
+    _forget_but(root, [_record(root), _base_layer(root)])
+
+
+def _forget_image(root: Path) -> None:
+    """Leave of `releases/` only the packed interpreter, and wheels with what built them."""
+    cache = root / "releases" / "cache"
+    wheels = [cache / name for name in ("wheels", "build", "downloads") if (cache / name).exists()]
+    _forget_but(root, [_record(root), _base_layer(root), *wheels])
+
+
+def _forget_but(root: Path, paths: Sequence[Path]) -> None:
+    releases, kept = root / "releases", root / "kept"
+    for path in paths:
         target = kept / path.relative_to(releases)
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
     shutil.rmtree(releases)
     kept.rename(releases)
@@ -140,9 +185,9 @@ def _record(root: Path) -> Path:
 
 
 def _base_layer(root: Path) -> Path:
-    digest = json.loads(_record(root).read_bytes())["interpreter"]["layer"]["digest"]
-    found: Path = root / "releases" / "oci" / "blobs" / "sha256" / digest.removeprefix("sha256:")
-    return found
+    (layer,) = json.loads(_record(root).read_bytes())["base"]["layers"]
+    digest = str(layer["digest"]).removeprefix("sha256:")
+    return root / "releases" / "oci" / "blobs" / "sha256" / digest
 
 
 def _document(done: Run) -> dict[str, Any]:
@@ -164,20 +209,26 @@ def _check(done: Run, *, cached: bool) -> None:
 def _report(products: Sequence[Product]) -> list[str]:
     lines = [
         "",
-        "The peer is `docker build` with BuildKit, one COPY per module, with the same base layer;",
-        "`--no-cache` when cold, and then after `python -m build --wheel` for each module.",
+        "The peers are `docker build` with BuildKit and `buildah bud --layers`, with one COPY per",
+        "module and the same base layer; `--no-cache` when cold, and then after `python -m build",
+        "--wheel` for each module, unless wheels are made. Tools take turns. With `cold` the base",
+        "is packed; `one module` has a line more in one of its files.",
         f"wheels*: measured on {_WHEELS_MEASURED} modules and scaled, without their cpu.",
-        "The peer's cpu is that of client and engine, the engine's counted in 10 ms.",
+        "docker's cpu is that of client and engine, the engine's counted in 10 ms; runs of a peer",
+        "that take minutes are fewer (at least 3).",
     ]
     for product in products:
-        lines += ["", f"## {product.size} modules", "", _against(product), *_notes(product)]
-        lines += ["", *_targets(product), "", "Stages of xtask, ms:", "", _stages(product)]
+        lines += ["", f"## {product.size} modules"]
+        for peer in (DOCKER, BUILDAH):
+            lines += ["", _against(product, peer)]
+        lines += [*_notes(product), "", *_targets(product)]
+        lines += ["", "Stages of xtask, ms:", "", _stages(product)]
     return lines
 
 
-def _against(product: Product) -> str:
-    head = ["step", "xtask", "cpu", "wheels*", "docker build", "cpu", "ratio"]
-    return table(head, [_row(product, step) for step in STEPS])
+def _against(product: Product, peer: str) -> str:
+    head = ["step", OURS, "cpu", "wheels*", peer, "cpu", "ratio"]
+    return table(head, [_row(product, peer, step) for step in STEPS])
 
 
 def _notes(product: Product) -> list[str]:
@@ -187,26 +238,33 @@ def _notes(product: Product) -> list[str]:
     return ["", shared]
 
 
-def _row(product: Product, step: str) -> list[str]:
+def _row(product: Product, peer: str, step: str) -> list[str]:
     ours = product.ours[step]
     cells = [step, str(ours), milliseconds(ours.cpu)]
-    if not product.peer:
+    if peer not in product.tools:
         return [*cells, "", "not here", "", ""]
-    peer = product.peer[step]
-    wheels = milliseconds(product.wheels) if step in _COLD_STEPS else ""
-    return [*cells, wheels, str(peer), milliseconds(peer.cpu), f"{_ratio(product, step):.2f}"]
+    theirs = product.tools[peer][step]
+    wheels = milliseconds(product.wheels) if step in _AFTER_WHEELS else ""
+    ratio = f"{_ratio(product, peer, step):.2f}"
+    return [*cells, wheels, str(theirs), milliseconds(theirs.cpu), ratio]
 
 
-def _ratio(product: Product, step: str) -> float:
-    wheels = product.wheels if step in _COLD_STEPS else 0.0
-    return product.ours[step].wall / (product.peer[step].wall + wheels)
+def _ratio(product: Product, peer: str, step: str) -> float:
+    if step == _STAGES:
+        times = _stage_medians(product.ours[PACKED])
+        ours = sum(times[name] for name in _IMAGE_STAGES)
+        return ours / product.tools[peer][PACKED].wall
+    wheels = product.wheels if step in _AFTER_WHEELS else 0.0
+    return product.ours[step].wall / (product.tools[peer][step].wall + wheels)
 
 
 def _targets(product: Product) -> list[str]:
-    if not product.peer:
-        return []
-    limits = {COLD: _MAX_COLD, PACKED: _MAX_COLD, SAME: _MAX_WARM, ONE: _MAX_WARM}
-    return [f"- {step}: {verdict(_ratio(product, step), limits[step])}" for step in STEPS]
+    return [
+        f"- {step} against {peer}: {verdict(_ratio(product, peer, step), most)}"
+        for peer in (DOCKER, BUILDAH)
+        if peer in product.tools
+        for step, most in _MOST.items()
+    ]
 
 
 def _stages(product: Product) -> str:

@@ -71,8 +71,8 @@ def engine(folder: Path) -> Iterator[Engine]:
         finally:
             daemon.terminate()
             daemon.wait(_PATIENCE)
-            _unmount(folder)
-            _unmount(Path(short))
+            unmount(folder)
+            unmount(Path(short))
 
 
 def is_installed() -> bool:
@@ -120,8 +120,8 @@ def _processor_seconds(pid: int) -> float:
     return own + sum(_processor_seconds(int(child)) for child in children)
 
 
-def _unmount(folder: Path) -> None:
-    """Unmount what a killed engine left, deepest first."""
+def unmount(folder: Path) -> None:
+    """Unmount what a killed process left, deepest first."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for point in sorted((p for p in points if p.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "--lazy", point], check=False)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 REPOSITORY = Path(__file__).parents[2]
+_FEWEST = 3
+_PATIENCE = 120.0
 _KEPT = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "UV_", "PIP_", "HTTP", "NO_PROXY", "http", "no_p")
 
 
@@ -93,11 +95,30 @@ class Series(NamedTuple):
 
 def series(once: Callable[[], Run], count: int, *, before: Callable[[], object]) -> Series:
     """Run a measurement `count` times, each after an unmeasured preparation."""
-    runs = []
+    return rounds({"": once}, count, before=before)[""]
+
+
+def rounds(
+    each: Mapping[str, Callable[[], Run]], count: int, *, before: Callable[[], object]
+) -> dict[str, Series]:
+    """Run several measurements by turns, so that a noisy minute is everybody's.
+
+    Args:
+        each: what is measured, by name.
+        count: how often.
+        before: an unmeasured preparation of each round.
+
+    Returns:
+        the runs of each: three of one that has taken minutes by then.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in each}
     for _ in range(count):
         before()
-        runs.append(once())
-    return Series(tuple(runs))
+        for name, once in each.items():
+            done = runs[name]
+            if len(done) < _FEWEST or sum(run.wall for run in done) < _PATIENCE:
+                done.append(once())
+    return {name: Series(tuple(done)) for name, done in runs.items()}
 
 
 def nothing() -> None:

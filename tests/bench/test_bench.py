@@ -7,8 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.bench.measure import Run, rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,24 +68,47 @@ def test_a_module_is_as_large_as_the_peers_were_measured_with(tmp_path: Path) ->
 
 def test_build_prints_every_step_without_a_peer(tmp_path: Path) -> None:
     printed = report(tmp_path, "build", "--modules", "3", "--runs", "1", "--seed", "7", "--alone")
-    for step in ("cold, base not packed", "cold, base packed", "no change", "one module changed"):
-        ((_, ours, _, _, peer, *_),) = cells(printed, step)
-        assert re.fullmatch(r"\d+ \(\d+-\d+\)", ours)
-        assert peer == "not here"
+    for step in ("cold with the base", "cold", "wheels made", "no change", "one module"):
+        for _, ours, _, _, peer, *_ in cells(printed, step):
+            assert re.fullmatch(r"\d+ \(\d+-\d+\)", ours)
+            assert peer == "not here"
     ((_, *composed),) = cells(printed, "compose")
-    assert len([cell for cell in composed if cell]) == 4
+    assert len([cell for cell in composed if cell]) == 5
+    assert "(target" not in printed
 
 
 @pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/usr/sbin/dockerd").exists(), reason="starts a dockerd as root"
+    os.geteuid() != 0
+    or not Path("/usr/sbin/dockerd").exists()
+    or not Path("/usr/bin/buildah").exists(),
+    reason="starts a dockerd and buildah as root",
 )
-def test_build_prints_ratios_to_the_peer(tmp_path: Path) -> None:
+def test_build_prints_ratios_to_the_peers(tmp_path: Path) -> None:
     printed = report(tmp_path, "build", "--modules", "3", "--runs", "1", "--seed", "7")
-    ((_, _, _, wheels, peer, _, ratio),) = cells(printed, "cold, base packed")
-    assert re.fullmatch(r"\d+ \(\d+-\d+\)", peer)
-    assert wheels.isdecimal()
-    assert float(ratio) > 0
-    assert printed.count("(target ≤ ") == 4
+    against = cells(printed, "cold")
+    assert len(against) == 2
+    for _, _, _, wheels, peer, _, ratio in against:
+        assert re.fullmatch(r"\d+ \(\d+-\d+\)", peer)
+        assert wheels.isdecimal()
+        assert float(ratio) > 0
+    for peer in ("docker build", "buildah bud"):
+        assert printed.count(f"against {peer}: ") == 5
+    assert printed.count("(target ≤ ") == 10
+
+
+def test_measurements_take_turns_and_a_slow_one_stops_after_three() -> None:
+    said = []
+
+    def once(name: str, wall: float) -> Callable[[], Run]:
+        def measured() -> Run:
+            said.append(name)
+            return Run(wall, 0.0, 0, b"", b"")
+
+        return measured
+
+    found = rounds({"a": once("a", 1.0), "b": once("b", 60.0)}, 5, before=lambda: said.append("-"))
+    assert "".join(said) == "-ab-ab-ab-a-a"
+    assert [len(found[name].runs) for name in "ab"] == [5, 3]
 
 
 def test_compose_prints_time_memory_and_growth(tmp_path: Path) -> None:

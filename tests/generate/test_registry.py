@@ -16,6 +16,7 @@ from jinja2 import UndefinedError
 
 from tests.support import workspace
 from tests.support.budgets import budget
+from tests.support.capability import FILES, NESTED
 from xtask.errors import XtaskError
 from xtask.generate import tree
 from xtask.generate.names import Safe
@@ -99,6 +100,26 @@ def load(source: str) -> dict[str, Any]:
     finally:
         del sys.modules[module.__name__]
     return vars(module)
+
+
+def test_arrays_and_objects_of_the_composition_are_in_the_registry(tmp_path: Path) -> None:
+    fields = {"racks": {"type": "array"}, "labels": {"type": "object"}}
+    manifest = NESTED | {"config": {"schema": fields}, "dependencies": {}}
+    given = 'racks = ["a", [1.5, true]]\n[settings.modules.rack-power.labels]\nb = {{ }}\na = {}\n'
+    texts = {
+        **FILES,
+        "manifest.json": json.dumps(manifest),
+    }
+    folder = {f"rack-power/{name}": text for name, text in texts.items()}
+    settings = f"[settings.modules.rack-power]\n{given.format(toml(ATTACKS[7]))}"
+    composed = workspace.composition("rack-power", text=settings)
+    found = files(workspace.write(tmp_path, {**folder, **composed}))
+    (module,) = load(found["registry.py"])["MODULES"]
+    assert module.values == {"labels": {"a": ATTACKS[7], "b": {}}, "racks": ("a", (1.5, True))}
+    assert json.loads(found["composition.json"])["modules"][0]["values"] == {
+        "labels": {"a": ATTACKS[7], "b": {}},
+        "racks": ["a", [1.5, True]],
+    }
 
 
 @budget(80)

@@ -28,7 +28,7 @@ def make_wheel(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes `demo-1.0-py3-none-any.whl` with a correct RECORD.
 
     `executable` names files with the x bit, `lie` files whose RECORD hash is of other bytes,
-    `hidden` files that RECORD does not mention.
+    `hidden` files that RECORD does not mention; `changed` replaces METADATA or WHEEL.
     """
 
     def write(
@@ -37,12 +37,14 @@ def make_wheel(tmp_path: Path) -> Callable[..., Path]:
         executable: frozenset[str] = frozenset(),
         lie: frozenset[str] = frozenset(),
         hidden: frozenset[str] = frozenset(),
+        changed: Mapping[str, str] | None = None,
     ) -> Path:
         path = tmp_path / "demo-1.0-py3-none-any.whl"
         metadata = {
             f"{INFO}/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
             f"{INFO}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
+        metadata |= {f"{INFO}/{name}": text for name, text in (changed or {}).items()}
         rows = []
         with zipfile.ZipFile(path, "w") as archive:
             for name, text in {**files, **metadata}.items():

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import canaries
 from xtask.digest import canonical_json, sha256
 from xtask.errors import XtaskError
-from xtask.image.assemble import MAX_LAYERS, Image, ImageConfig, assemble, bucket
+from xtask.image.assemble import (
+    MAX_LAYERS,
+    Image,
+    ImageConfig,
+    SecretError,
+    assemble,
+    bucket,
+)
 from xtask.image.layer import Entry, Layer, write_layer
 
 if TYPE_CHECKING:
@@ -128,6 +137,15 @@ def test_refuses_a_config_that_leaks_or_gives_rights_away(
         build(layout, ImageConfig(entrypoint=("/x",), **setting))
 
 
+@pytest.mark.parametrize("where", ["env", "labels"])
+def test_refuses_a_config_that_holds_a_secret(layout: Layout, where: str) -> None:
+    said = {"PATH": f"https://shop:{canaries.plain('config')}@example.com/"}
+    config = replace(CONFIG, env=said) if where == "env" else replace(CONFIG, labels=said)
+    with pytest.raises(SecretError, match="`PATH` of the image holds what looks like"):
+        build(layout, config)
+    assert not list(layout.root.glob("index.json"))
+
+
 def test_a_variant_of_an_architecture_is_kept(layout: Layout) -> None:
     image = build(layout, ImageConfig(entrypoint=("/x",), platform="linux/arm64/v8"))
     config = layout.read_json(image.config_digest)
@@ -167,3 +185,18 @@ def test_skopeo_accepts_the_layout_and_keeps_the_digest(layout: Layout, tmp_path
     inspecting = ["skopeo", "inspect", "--format", "{{.Digest}}", copy]
     done = subprocess.run(inspecting, check=True, capture_output=True, text=True)
     assert image.digest == done.stdout.strip()
+
+
+@pytest.mark.parametrize("number", [200, 1000])
+def test_many_modules_fit_and_one_more_changes_one_layer(layout: Layout, number: int) -> None:
+    def made(names: list[str]) -> Image:
+        groups = bucket(names, MAX_LAYERS - 3)
+        files = [[Entry(f"app/site/{name}/a.py", name.encode()) for name in ns] for ns in groups]
+        layers = [write_layer(layout, entries) for entries in files]
+        return assemble(layout, layers=layers, config=CONFIG, annotations={}, reference="shop:1")
+
+    names = [f"module-{each}" for each in range(number)]
+    before, after = made(names), made([*names, "newcomer"])
+    assert len(before.layers) <= MAX_LAYERS - 3
+    assert len(set(after.layers) - set(before.layers)) == 1
+    assert len(set(before.layers) - set(after.layers)) <= 1

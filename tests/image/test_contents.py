@@ -3,13 +3,14 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.errors import UntrustedError
+from xtask.errors import UntrustedError, XtaskError
 from xtask.image.bytecode import CompileError, compile_module
-from xtask.image.contents import OverlapError, refuse_overlap, wheel_entries
+from xtask.image.contents import OverlapError, may_overlap, refuse_overlap, wheel_entries
 from xtask.image.layer import Entry, directory, symlink, write_layer
 
 if TYPE_CHECKING:
@@ -130,6 +131,44 @@ def test_refuses_a_wheel_that_contradicts_its_record(make_wheel: MakeWheel, faul
         wheel_entries(wheel)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"WHEEL": "Wheel-Version: 2.0\n"}, "Wheel-Version 2.0, only 1"),
+        ({"WHEEL": "Root-Is-Purelib: true\n"}, "Wheel-Version None, only 1"),
+        ({"WHEEL": "Wheel-Version: 10\n"}, "Wheel-Version 10, only 1"),
+        ({"METADATA": "Name: demo\nVersion: 1.0.1\n"}, "says that it is demo 1.0.1"),
+        ({"METADATA": "Name: other\nVersion: 1.0\n"}, "says that it is other 1.0"),
+        ({"METADATA": ""}, "says that it is None None"),
+    ],
+)
+def test_refuses_a_wheel_of_another_format_or_name_than_its_file(
+    make_wheel: MakeWheel, changed: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UntrustedError, match=said) as caught:
+        wheel_entries(make_wheel({}, changed=changed))
+    assert caught.value.message.startswith("demo-1.0-py3-none-any.whl: ")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1", "1.0.0", "v1.0"])
+def test_a_version_may_be_spelled_in_another_way(make_wheel: MakeWheel, version: str) -> None:
+    metadata = f"Metadata-Version: 2.1\nName: Demo\nVersion: {version}\n"
+    assert wheel_entries(make_wheel({}, changed={"METADATA": metadata}))
+
+
+def test_refuses_a_wheel_of_two_distributions(make_wheel: MakeWheel) -> None:
+    with pytest.raises(UntrustedError, match=r"exactly one \.dist-info"):
+        wheel_entries(make_wheel({"other-1.0.dist-info/METADATA": "Name: other\n"}))
+
+
+def test_refuses_two_members_of_one_name(make_wheel: MakeWheel, layout: Layout) -> None:
+    wheel = make_wheel({"demo/__init__.py": ""})
+    with zipfile.ZipFile(wheel, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("demo/__init__.py", "")
+    with pytest.raises(XtaskError):
+        write_layer(layout, wheel_entries(wheel))
+
+
 def test_refuses_what_is_no_wheel(tmp_path: Path) -> None:
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     wheel.write_bytes(b"no zip")
@@ -182,3 +221,61 @@ def test_directories_may_be_shared() -> None:
     refuse_overlap(
         {"a": [*shared, Entry("app/ns/a.py", b"")], "b": [*shared, Entry("app/ns/b", b"")]}
     )
+
+
+def rewritten(wheel: Path, old: str, new: str) -> Path:
+    """Return the wheel with another text in its RECORD."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = {item.filename: archive.read(item) for item in archive.infolist()}
+    record = files[f"{INFO}/RECORD"].decode()
+    assert old in record
+    files[f"{INFO}/RECORD"] = record.replace(old, new).encode()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return wheel
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"demo.py",sha256=', '"demo.py",md5='),
+        ('"demo.py",sha256=', '"demo.py",sha1='),
+        ('"demo.py",sha256=', '"demo.py",sha256=A'),
+        ('"demo.py",sha256=', '"demo.py",'),
+        (",6\n", ",7\n"),
+        (",6\n", ",\n"),
+    ],
+)
+def test_refuses_a_record_that_proves_nothing(make_wheel: MakeWheel, old: str, new: str) -> None:
+    wheel = rewritten(make_wheel({"demo.py": "x = 1\n"}), old, new)
+    with pytest.raises(UntrustedError, match="not a valid wheel"):
+        wheel_entries(wheel)
+
+
+def test_longer_digests_are_digests(make_wheel: MakeWheel) -> None:
+    wheel = make_wheel({"demo.py": "x = 1\n"})
+    before = contents(wheel_entries(wheel))
+    short, long = (
+        base64.urlsafe_b64encode(hashlib.new(name, b"x = 1\n").digest()).rstrip(b"=").decode()
+        for name in ("sha256", "sha512")
+    )
+    rewritten(wheel, f"sha256={short}", f"sha512={long}")
+    assert contents(wheel_entries(wheel)) == before
+
+
+def paths(*names: str) -> list[tuple[str, ...]]:
+    return [tuple(name.split()) for name in names]
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [paths("a/b", "a/b"), paths("a/b", "A/B"), paths("a", "a/b"), paths("A/b", "a"), paths("x x")],
+)
+def test_a_quick_look_says_that_paths_may_overlap(owners: list[tuple[str, ...]]) -> None:
+    assert may_overlap(owners)
+
+
+@pytest.mark.parametrize("owners", [[], paths("a/b", "a/c"), paths("a/b/c", "a/d", "ab")])
+def test_a_quick_look_says_that_paths_do_not_overlap(owners: list[tuple[str, ...]]) -> None:
+    assert not may_overlap(owners)

@@ -12,6 +12,7 @@ import pytest
 
 from xtask.digest import sha256_file
 from xtask.errors import XtaskError
+from xtask.image import ustar
 from xtask.image.layer import Entry, EntryError, directory, symlink, write_layer
 
 if TYPE_CHECKING:
@@ -126,6 +127,21 @@ def test_refuses_a_mode_that_gives_rights_away(layout: Layout, mode: int) -> Non
         write_layer(layout, [Entry("x", b"", mode)])
     with pytest.raises(EntryError):
         write_layer(layout, [directory("x", mode)])
+
+
+@pytest.mark.parametrize("owner", [{"uid": 10001}, {"gid": 10001}, {"uid": 10001, "gid": 10001}])
+def test_refuses_a_file_that_the_application_could_overwrite(
+    layout: Layout, owner: dict[str, int]
+) -> None:
+    for entry in (Entry("x", b"", **owner), Entry("x", None, 0o777, link="y", **owner)):
+        with pytest.raises(EntryError, match="belongs to somebody else than root"):
+            write_layer(layout, [entry])
+    write_layer(layout, [directory("x", **owner)])
+
+
+def test_a_layer_can_hold_files_directories_and_symbolic_links_only() -> None:
+    """No device, pipe or hard link: there is no way to say one (`x` is the record of a name)."""
+    assert {"0", "2", "5", "x"} == {kind.value.decode() for kind in ustar.Kind}
 
 
 def test_only_the_directory_tmp_may_be_scratch_space(layout: Layout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
@@ -163,3 +164,13 @@ def test_what_json_does_not_have_is_noted_where_it_is(
     assert codes(cursor) == ["XT0203"]
     assert cursor.problems.found[0].place.key == where
     assert table({"key": deep(17)}).plain("key") == deep(17)
+
+
+def test_of_very_many_unknown_keys_the_first_are_shown() -> None:
+    problems = Problems()
+    values = {f"k{number}": 1 for number in range(20_000)}
+    started = time.process_time()
+    Table(values, Place(Source("x.json")), problems, "`x.json`").done()
+    assert time.process_time() - started < 1
+    assert len(problems.found) == 41
+    assert problems.found[-1].message == "19960 more unknown keys in `x.json`"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.package.hooks import HookWorker, HookWorkers
+from xtask.package.hooks import EarlyWorker, HookWorker, HookWorkers, Made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,3 +135,97 @@ def test_no_more_workers_than_the_width(script: Path) -> None:
 def test_time_of_the_worker_is_fixed(worker: HookWorker, script: Path) -> None:
     text = "import os; print(os.environ['SOURCE_DATE_EPOCH'], os.environ['PYTHONHASHSEED'])"
     assert ask(worker, script, text) == "315532800 0\n"
+
+
+def back_end(tmp_path: Path, text: str, *requires: str) -> Made:
+    """Let a worker make a wheel with a back end that Python finds in its environment."""
+    (tmp_path / "out").mkdir(exist_ok=True)
+    worker = HookWorker(PYTHON)
+    try:
+        site = tmp_path / "site"
+        site.mkdir()
+        (site / "back_end.py").write_text(text)
+        add = tmp_path / "add.py"
+        # The worker's own path is given back after each request: only what is imported stays.
+        add.write_text(f"import sys; sys.path.insert(0, {str(site)!r}); import back_end")
+        worker(["", str(add)], str(tmp_path))
+        return worker.wheel(tmp_path, tmp_path / "out", "back_end", requires)
+    finally:
+        worker.close()
+
+
+WHEEL = """
+import os
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    open(os.path.join(folder, "x.whl"), "w").write(os.getcwd())
+    return "x.whl"
+"""
+
+
+def test_a_wheel_is_made_in_the_folder_of_its_project(tmp_path: Path) -> None:
+    assert back_end(tmp_path, WHEEL) == Made("x.whl")
+    assert (tmp_path / "out/x.whl").read_text() == str(tmp_path)
+
+
+def test_what_a_back_end_asks_for_has_to_be_given(tmp_path: Path) -> None:
+    text = f"{WHEEL}\ndef get_requires_for_build_wheel(settings=None): return ['a', 'numpy', 'b']"
+    assert back_end(tmp_path, text, "a") == Made("", ("b", "numpy"))
+    assert not (tmp_path / "out/x.whl").exists()
+
+
+def test_a_back_end_cannot_name_a_wheel_elsewhere(tmp_path: Path) -> None:
+    text = "def build_wheel(*words): return '/somewhere/else/x.whl'"
+    assert back_end(tmp_path, text) == Made("x.whl")
+
+
+@pytest.mark.parametrize("text", ["def build_wheel(folder): 1 / 0", "pass"])
+def test_a_back_end_without_a_wheel_is_a_failure(tmp_path: Path, text: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        back_end(tmp_path, text)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """Return the Python of an environment in a cache, which is the one that runs this."""
+    python = tmp_path / "build/abc/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(PYTHON)
+    return python
+
+
+def test_an_early_worker_is_what_the_last_build_took(tmp_path: Path, environment: Path) -> None:
+    with EarlyWorker(tmp_path) as first:
+        first.start()
+        assert first.take(environment, "json") is None
+    with EarlyWorker(tmp_path) as second:
+        second.start()
+        worker = second.take(environment, "json")
+    assert worker
+    assert worker._process.poll() is None
+    worker.close()
+
+
+def test_an_early_worker_that_fits_nothing_is_ended(tmp_path: Path, environment: Path) -> None:
+    EarlyWorker(tmp_path).take(environment, "json")
+    with EarlyWorker(tmp_path) as unused:
+        unused.start()
+        assert unused._worker
+        process = unused._worker._process
+    assert process.poll() is not None
+    with EarlyWorker(tmp_path) as other:
+        other.start()
+        assert other._worker
+        process = other._worker._process
+        assert other.take(environment, "csv") is None
+        assert process.poll() is not None
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{}", '{"environment": "../..", "preload": "x"}', '{"environment": 1}']
+)
+def test_a_damaged_memory_starts_nothing(tmp_path: Path, environment: Path, damage: str) -> None:
+    assert environment.exists()
+    (tmp_path / "build/last.json").write_text(damage)
+    with EarlyWorker(tmp_path) as early:
+        early.start()
+        assert early._worker is None

@@ -12,7 +12,7 @@ from tests.support import workspace
 from xtask.errors import XtaskError
 from xtask.package.sources import source_digest, source_files
 from xtask.package.wheels import BuildError, Project, Wheel, WheelBuilder
-from xtask.resolve.lock import BuildEnvironment
+from xtask.resolve.lock import BuildEnvironment, Package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,3 +156,29 @@ def pack(folder):
         archive.writestr("x.py", "")
     return "x-1-py3-none-any.whl"
 """
+
+
+def reason(project: Project, environment: BuildEnvironment, cache: Path) -> str:
+    return build_wheels([project], [environment], cache)[project.name].reason
+
+
+@pytest.mark.requires("index")
+def test_a_wheel_says_why_it_was_built(
+    tmp_path: Path, hatchling: BuildEnvironment, cache: Path
+) -> None:
+    why = hatch(tmp_path, "why")
+    own_cache = tmp_path / "cache"
+    own_cache.mkdir()
+    (own_cache / "build").symlink_to(cache / "build")
+    assert reason(why, hatchling, own_cache) == "made for the first time"
+    assert reason(why, hatchling, own_cache) == ""
+    (why.root / "src/why/__init__.py").write_text("changed = 1\n")
+    changed = project(why.root)
+    assert reason(changed, hatchling, own_cache) == "source changed: src/why/__init__.py"
+    for place in (own_cache / "wheels").glob("*/*.whl"):
+        place.unlink()
+    assert reason(changed, hatchling, own_cache) == "was gone from the cache"
+    for version, said in (("1.0", "added"), ("2.0", "changed")):
+        elsewhere = Package("winonly", version, ("sha256:00",), "sys_platform == 'win32'", ())
+        more = BuildEnvironment(hatchling.requires, (*hatchling.packages, elsewhere))
+        assert reason(changed, more, own_cache) == f"build requirement {said}: winonly"

@@ -59,6 +59,27 @@ def test_a_dialect_that_names_modules_by_their_folder_takes_the_name_of_the_entr
     assert [module.name for module in compose(found).selection.modules] == ["audit"]
 
 
+def test_what_macos_added_is_no_second_folder_at_the_top(tmp_path: Path) -> None:
+    files = {"audit/module.toml": MANIFEST, "__MACOSX/audit/._x": "x", ".DS_Store": "x"}
+    root = compose(with_archive(tmp_path, zipped(files))).selection.modules[0].root
+    assert root
+    assert [path.name for path in root.iterdir()] == ["module.toml"]
+
+
+def test_two_modules_in_an_archive_are_named(tmp_path: Path) -> None:
+    data = zipped({"b/module.toml": MANIFEST, "a/module.toml": MANIFEST, "c/readme": ""})
+    with pytest.raises(InvalidError) as caught:
+        compose(with_archive(tmp_path, data))
+    (problem,) = caught.value.problems
+    assert problem.code == "XT0101"
+    assert problem.message == f"`{PATH}` has no manifest, but `a` and `b` in it have one"
+
+
+def test_an_archive_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="has no files"):
+        compose(with_archive(tmp_path, zipped({})))
+
+
 def test_it_is_unpacked_once(tmp_path: Path) -> None:
     found = with_archive(tmp_path, zipped({"module.toml": MANIFEST}))
     root = compose(found).selection.modules[0].root

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support import flux, workspace
 from xtask.digest import sha256
-from xtask.pipeline.surface import surfaces
+from xtask.pipeline.surface import kept_surfaces, surfaces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,9 @@ def test_code_and_files_of_a_module_are_described(tmp_path: Path) -> None:
                 {"method": "POST", "path": "/api/modules/databases/"},
                 {"method": "GET", "path": "/api/modules/databases/{database_id}"},
             ],
+            "answers": [],
             "tables": ["620600_databases_hosts"],
+            "columns": {},
             "requires": ["backups", "networks"],
             "app_range": ">=1.2.0",
             "migrations": [
@@ -63,6 +67,46 @@ def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
     ]
 
 
+def test_routers_of_a_native_module_are_looked_at_too(tmp_path: Path) -> None:
+    text = '[[api.routers]]\nprefix = "/api/cart"\nrouter = "cart.api:router"\n'
+    code = (
+        "router = APIRouter()\nother = APIRouter()\n"
+        "@router.get('/{item:int}')\ndef one(item): ...\n"
+        "@router.post('')\ndef two(): ...\n"
+        "@other.get('/x')\ndef three(): ...\n"
+    )
+    files = workspace.module("cart", text) | {"cart/src/cart/api.py": code}
+    workspace.write(tmp_path, workspace.composition("cart") | files)
+    (module,) = workspace.selection(tmp_path).modules
+    assert surfaces([module])["cart"]["answers"] == [
+        {"method": "POST", "path": "/api/cart"},
+        {"method": "GET", "path": "/api/cart/{item}"},
+    ]
+
+
+MODELS = {
+    "base.py": "class Stamped:\n  created = Column(DateTime)\n"
+    "class Base(Stamped, DeclarativeBase):\n  pass\n",
+    "orders.py": "class Order(Base):\n  __tablename__ = 'orders'\n  id: Mapped[int]\n"
+    "class Gift(Order):\n  __tablename__ = 'gifts'\n  ribbon = Column(String)\n",
+    "more.py": "class Order(Two):\n  __tablename__ = 'orders'\n  total: Mapped[int]\n"
+    "class Two: pass\n",
+    "two.py": "class Two:\n  x = Column()\n",
+    "tests/test_x.py": "class X:\n  __tablename__ = 'x'\n",
+}
+
+
+def test_columns_are_those_of_all_classes_that_a_table_inherits_from(tmp_path: Path) -> None:
+    files = {f"cart/src/cart/models/{name}": text for name, text in MODELS.items()}
+    workspace.write(tmp_path, workspace.composition("cart") | workspace.module("cart") | files)
+    (module,) = workspace.selection(tmp_path).modules
+    # Which of two classes with one name is meant is nobody's to know.
+    assert surfaces([module])["cart"]["columns"] == {
+        "orders": {"names": ["created", "id", "total"], "inherits": ["DeclarativeBase", "Two"]},
+        "gifts": {"names": ["ribbon"], "inherits": ["Order"]},
+    }
+
+
 def test_a_module_without_a_folder_has_nothing_to_describe(tmp_path: Path) -> None:
     workspace.write(tmp_path, workspace.composition("cart") | workspace.module("cart"))
     (module,) = workspace.selection(tmp_path).modules
@@ -89,3 +133,28 @@ def test_a_migration_that_takes_something_away_says_so(
     workspace.write(tmp_path, workspace.composition("cart") | files | steps)
     (module,) = workspace.selection(tmp_path).modules
     assert surfaces([module])["cart"]["migrations"][0]["removes"] is removes
+
+
+def test_the_convertor_of_a_parameter_is_no_other_path(tmp_path: Path) -> None:
+    routes = flux.ROUTES.replace("{database_id}", "{database_id:int}")
+    module, _ = flux.read(tmp_path, {**flux.FILES, "routes.py": routes})
+    paths = [item["path"] for item in surfaces([module])["databases"]["operations"]]
+    assert paths == ["/api/modules/databases/", "/api/modules/databases/{database_id}"]
+
+
+def test_a_surface_is_looked_for_once_in_the_same_files(tmp_path: Path) -> None:
+    module, _ = flux.read(tmp_path, flux.FILES)
+    digests, cache = {"databases": sha256(b"files")}, tmp_path / "cache"
+    expected = surfaces([module])
+    assert kept_surfaces([module], digests, cache) == expected
+    assert module.root
+    shutil.rmtree(module.root / "migrations")
+    assert kept_surfaces([module], digests, cache) == expected
+    with pytest.raises(FileNotFoundError):
+        kept_surfaces([module], {"databases": sha256(b"other files")}, cache)
+
+
+def test_a_module_without_a_folder_has_no_surface_to_keep(tmp_path: Path) -> None:
+    module, _ = flux.read(tmp_path, flux.FILES)
+    without = replace(module, root=None)
+    assert kept_surfaces([without], {"databases": sha256(b"")}, tmp_path / "cache") == {}

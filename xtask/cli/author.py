@@ -117,7 +117,10 @@ def import_(context: Context, *, file: str, name: str | None) -> None:
         f"wrote {len(done.files)} files to {done.folder}",
         f"added `{done.name}` to modules.toml",
     ]
-    _answer(context, done, {}, lines)
+    _answer(context, done, {"left_out": list(done.left_out)}, lines)
+    if done.left_out:
+        count, first = len(done.left_out), done.left_out[0]
+        context.output.note(f"left out {count} of macOS's own files, such as {first}")
 
 
 def _answer(context: Context, done: Authored, more: dict[str, Any], lines: list[str]) -> None:

@@ -6,27 +6,52 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtask.cli.command import LIMIT, Command, option
-from xtask.cli.output import table
+from xtask.cli.output import reason_lines, table
 from xtask.digest import hex_of
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
     from xtask.pipeline.build import Built
-    from xtask.pipeline.progress import Stage
+    from xtask.pipeline.progress import Progress, Stage
     from xtask.records.values import Build
 
 
-def build(context: Context, *, locked: bool, load: bool, reason: str) -> None:
+def build(  # noqa: PLR0913 - its options
+    context: Context,
+    *,
+    locked: bool,
+    check_reproducible: bool,
+    load: bool,
+    push: bool,
+    reason: str,
+) -> None:
     """Build what `modules.toml` says, or find it built."""
     from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
     built = story(context.settings, progress, locked_only=locked, reason=reason)
+    checked = _reproduced(context, progress, built) if check_reproducible else {}
     if load:
         from xtask.pipeline.candidate import load_image  # noqa: PLC0415 - start-up
 
         load_image(context.settings, progress, built.build)
-    context.output.result(_document(built, progress.stages), _summary(built))
+    pushed = {}
+    if push:
+        from xtask.pipeline.publish import publish  # noqa: PLC0415 - start-up
+
+        pushed = {"pushed": publish(context.settings, progress, built.build).document()}
+    document = _document(built, progress.stages) | checked | pushed
+    context.output.result(document, _summary(built))
+
+
+def _reproduced(context: Context, progress: Progress, built: Built) -> dict[str, Any]:
+    """Build again under other conditions, or raise what differs."""
+    from xtask.pipeline.conditions import check_reproducible  # noqa: PLC0415 - start-up
+    from xtask.pipeline.rebuild import require_identical  # noqa: PLC0415
+
+    found = check_reproducible(built.build, context.settings.workspace, progress)
+    require_identical(found, built.build)
+    return {"reproducible": True}
 
 
 def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
@@ -47,12 +72,18 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
                 "source_digest": module.source_digest,
                 "layer_digest": module.layer_digest,
                 "cached": built.cached or module.id in built.cached_modules,
+                "reason": built.reasons.get(module.id, ""),
             }
             for module in row.modules
         ],
         "modules_delta": asdict(row.modules_delta),
         "stages": [
-            {"name": stage.name, "seconds": round(stage.seconds, 4), "cached": stage.cached}
+            {
+                "name": stage.name,
+                "seconds": round(stage.seconds, 4),
+                "cached": stage.cached,
+                "reason": "; ".join(reason_lines(stage)),
+            }
             for stage in stages
         ],
     }
@@ -133,7 +164,13 @@ COMMANDS = {
         build,
         (
             option("--locked", action="store_true", help="refuse when modules.lock is stale"),
+            option(
+                "--check-reproducible",
+                action="store_true",
+                help="build it again under other conditions, and compare",
+            ),
             option("--load", action="store_true", help="load the image into the Docker Engine"),
+            option("--push", action="store_true", help="push the image to its registry"),
             option("--reason", default="", metavar="TEXT", help="why, for the records"),
         ),
     ),

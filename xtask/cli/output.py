@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xtask import __version__
 from xtask.errors import InvalidError, StaleError, XtaskError
 from xtask.pipeline.progress import Progress, Stage
+from xtask.redaction import redacted, redacted_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,7 +37,10 @@ class Output:
 
     def result(self, document: Any, text: str) -> None:  # noqa: ANN401 - any JSON value
         """Print what the verb is for: the document for programs, the text for people."""
-        shown = json.dumps(document, ensure_ascii=False, indent=2) if self.as_json else text
+        if self.as_json:
+            shown = json.dumps(redacted_value(document), ensure_ascii=False, indent=2)
+        else:
+            shown = redacted(text)
         self._answered = True
         if shown:
             sys.stdout.write(shown + "\n")
@@ -44,7 +48,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a remark for people."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(redacted(text) + "\n")
 
     def progress(self) -> Progress:
         """Return stages that are shown as they go: live on a terminal, plain lines elsewhere."""
@@ -92,7 +96,7 @@ class Output:
             "w", dir=place, prefix="bug-", suffix=".log", delete=False
         ) as log:
             log.write(f"xtask {__version__}, Python {sys.version}\n")
-            log.writelines(traceback.format_exception(error))
+            log.write(redacted("".join(traceback.format_exception(error))))
         summary = f"{type(error).__name__}: {error}"
         self.note(f"bug in xtask: {summary}\n  help: please report it with {log.name}")
         if self.as_json and not self._answered:
@@ -110,8 +114,8 @@ class PlainLines:
         """Wait for its end."""
 
     def finished(self, stage: Stage) -> None:
-        """Print name, time and detail."""
-        sys.stderr.write(stage_line(stage) + "\n")
+        """Print name, time and detail, and below that why something had to be made."""
+        sys.stderr.write("\n".join(stage_lines(stage)) + "\n")
 
     def failed(self, stage: str) -> None:
         """Print where it ended."""
@@ -119,17 +123,35 @@ class PlainLines:
 
     def waiting(self, reason: str) -> None:
         """Print why nothing goes on."""
-        sys.stderr.write(f"waiting: {reason}\n")
+        sys.stderr.write(f"waiting: {redacted(reason)}\n")
+
+    def advanced(self, done: int, total: int) -> None:
+        """Wait for the end of the stage."""
 
     def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
         """Print what is worth a look."""
         self._warn(warnings)
 
 
-def stage_line(stage: Stage) -> str:
-    """Return a stage as one line of at most 80 columns."""
+def stage_lines(stage: Stage) -> list[str]:
+    """Return a stage as lines of at most 80 columns: what it did, and why it had to."""
     cached = "cached" if stage.cached else ""
-    line = f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}".rstrip()
+    line = f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}"
+    lines = [line, *(f"{'':<12}{why}" for why in reason_lines(stage))]
+    return [_cut(line) for line in redacted("\n".join(lines)).split("\n")]
+
+
+def reason_lines(stage: Stage) -> list[str]:
+    """Return why something had to be made in a stage, what most have in common first."""
+    if not stage.reasons:
+        return []
+    from xtask.receipts import in_words  # noqa: PLC0415 - start-up
+
+    return in_words(stage.reasons)
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip()
     return line if len(line) <= _COLUMNS else line[: _COLUMNS - 1] + "…"
 
 

@@ -23,6 +23,8 @@ VERBS: dict[str, str] = {
     "build": "build",
     "builds": "build",
     "run": "build",
+    "verify": "evidence",
+    "keys": "evidence",
     "promote": "release",
     "rollback": "release",
     "resume": "release",

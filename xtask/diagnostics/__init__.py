@@ -39,11 +39,15 @@ class Source:
 
 
 class Place(NamedTuple):
-    """One key or value in a source; the empty key path is the file itself."""
+    """One key or value in a source; the empty key path is the file itself.
+
+    What stands at a `secret` one is not shown.
+    """
 
     source: Source
     key: KeyPath = ()
     part: Part = "value"
+    secret: bool = False
 
     def span(self) -> Span:
         """Return where it stands."""

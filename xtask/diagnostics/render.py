@@ -14,10 +14,12 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
+from xtask.redaction import MASK, redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from xtask.diagnostics import Diagnostic, Place
+    from xtask.diagnostics import Diagnostic, Place, Span
 
 _WIDTH = 80
 _RED, _YELLOW, _BLUE = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m"
@@ -64,7 +66,8 @@ def _excerpt(place: Place, label: str, gutter: int, paint: Paint, *, first: bool
         yield from (f"{bar} {line}" for line in _wrapped(label, _WIDTH - gutter - 3) if line)
         return
     line = _visible(lines[span.line - 1].removesuffix("\r"))
-    shown, start, width = _window(line, span.column - 1, span.length, gutter)
+    line, begin, length = _without_secrets(line, span, place)
+    shown, start, width = _window(line, begin, length, gutter)
     mark = ("^" if first else "-") * max(1, width)
     beside = _WIDTH - gutter - 3 - start - len(mark) - 1
     below = label if _columns(label) > beside else ""
@@ -75,6 +78,16 @@ def _excerpt(place: Place, label: str, gutter: int, paint: Paint, *, first: bool
     yield from (
         f"{bar} {paint(ink, line)}" for line in _wrapped(below, _WIDTH - gutter - 3) if line
     )
+
+
+def _without_secrets(line: str, span: Span, place: Place) -> tuple[str, int, int]:
+    """Return the line with its secrets masked, and where its mark then starts and how long."""
+    begin, end = span.column - 1, span.column - 1 + span.length
+    if place.secret:
+        line = line[:begin] + MASK + line[end:]
+        end = begin + len(MASK)
+    before, marked = redacted(line[:begin]), redacted(line[:end])
+    return redacted(line), len(before), max(1, len(marked) - len(before))
 
 
 def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, int]:
@@ -120,7 +133,9 @@ def _paragraph(head: str, text: str, indent: int) -> Iterator[str]:
 def _wrapped(text: str, width: int) -> list[str]:
     """Return the text in lines of at most `width` columns; names and paths are not cut."""
     wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False).wrap
-    return [piece for line in text.split("\n") for piece in wrap(_visible(line)) or [""]]
+    # Before it is cut and coloured: half of a secret is one too, and is not known as one.
+    lines = redacted(text).split("\n")
+    return [piece for line in lines for piece in wrap(_visible(line)) or [""]]
 
 
 def _annotation(problem: Diagnostic) -> str:

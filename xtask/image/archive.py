@@ -6,14 +6,14 @@ Every Engine since 20.10 takes it, and the containerd store keeps the manifest's
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from xtask.digest import canonical_json, hex_of
-from xtask.errors import UntrustedError, XtaskError
+from xtask.errors import UntrustedError, UsageError, XtaskError
 from xtask.image import ustar
 from xtask.image.layer import DIRECTORY, FILE
 from xtask.image.layout import MANIFEST_TYPE, MARKER, REFERENCE, index_json
+from xtask.image.registry.reference import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # Without it, and in full, the containerd store imports the image without a name.
 _CONTAINERD_NAME = "io.containerd.image.name"
 _PIECE = 1 << 20
-_NAME = re.compile(r"(?P<repository>[^\s@]+):(?P<tag>\w[\w.-]{0,127})", re.ASCII)
 
 
 def hybrid_archive(
@@ -67,13 +66,13 @@ def canonical_name(name: str) -> str:
     Raises:
         XtaskError: it is not `repository:tag`.
     """
-    match = _NAME.fullmatch(name)
-    if match is None or "/" in match["tag"]:
+    try:
+        reference = parse_reference(name)
+    except UsageError:
+        reference = None
+    if reference is None or reference.tag is None or reference.digest is not None:
         raise XtaskError(f"image name {name!r} is not like registry.example/shop:1")
-    first, slash, _ = match["repository"].partition("/")
-    if slash and (first == "localhost" or "." in first or ":" in first):
-        return name
-    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+    return str(reference)
 
 
 def _index(image: str, size: int, name: str) -> bytes:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from xtask.digest import canonical_json
 from xtask.errors import UntrustedError, XtaskError
-from xtask.image.layout import CONFIG_TYPE, MANIFEST_TYPE
-from xtask.image.rootfs import APP_ID
+from xtask.image.base.rootfs import APP_ID
+from xtask.image.layout import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE
+from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ ENVIRONMENT = frozenset(
     {
         "HOME",
         "LANG",
+        "LC_ALL",
         "PATH",
         "PYTHONDONTWRITEBYTECODE",
         "PYTHONFAULTHANDLER",
@@ -35,6 +37,7 @@ ENVIRONMENT = frozenset(
         "PYTHONPATH",
         "PYTHONSAFEPATH",
         "PYTHONUNBUFFERED",
+        "SSL_CERT_DIR",
         "SSL_CERT_FILE",
         "TZ",
     }
@@ -47,6 +50,12 @@ _PLATFORM = re.compile(r"(?P<os>[a-z]+)/(?P<architecture>[a-z0-9]+)(?:/(?P<varia
 # A date would change the image without a change of its content. Tools that sort by date want one,
 # and this is the date that other reproducible builders have agreed on.
 _CREATED = "1970-01-01T00:00:00Z"
+
+
+class SecretError(XtaskError):
+    """A variable, label or annotation of an image that looks like a secret."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +76,18 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in a layout: the digest and the bytes of its manifest, and what that refers to."""
+    """An image in a layout: the digest and the bytes of its manifest, and what that refers to.
+
+    Of several platforms `digest` and `size` are of their index, the rest is of the first one by
+    name, and `platforms` has the image of each.
+    """
 
     digest: str
     config_digest: str
     size: int
     layers: tuple[Layer, ...]
     reference: str
+    platforms: tuple[tuple[str, Image], ...] = ()
 
     @property
     def total_size(self) -> int:
@@ -92,13 +106,17 @@ def assemble(  # noqa: PLR0913 - what an image is made of
 ) -> Image:
     """Write config and manifest of the layers, lowest first, and let `reference` name the image.
 
+    An empty reference names nothing: the image becomes part of an index.
+
     Raises:
         UntrustedError: the image is not the `expected` one; the reference stays where it was.
+        SecretError: a variable, label or annotation looks like a secret.
         XtaskError: too many layers, or a config that an image may not have.
     """
     if len(layers) > MAX_LAYERS:
         hint = "put several modules into one layer, see bucket()"
         raise XtaskError(f"{len(layers)} layers, an image may have {MAX_LAYERS}", help=hint)
+    _refuse_secrets([*config.env.items(), *config.labels.items(), *annotations.items()])
     config_json = canonical_json(_config(config, layers))
     config_digest = layout.put_bytes(config_json)
     manifest = {
@@ -110,13 +128,58 @@ def assemble(  # noqa: PLR0913 - what an image is made of
     }
     manifest_json = canonical_json(manifest)
     digest, size = layout.put_bytes(manifest_json), len(manifest_json)
+    _require_same(digest, expected)
+    if reference:
+        layout.add_manifest(digest, size, reference)
+    return Image(digest, config_digest, size, tuple(layers), reference)
+
+
+def assemble_index(
+    layout: Layout,
+    images: Mapping[str, Image],
+    *,
+    annotations: Mapping[str, str],
+    reference: str,
+    expected: str | None = None,
+) -> Image:
+    """Write the index of the images of several platforms, and let `reference` name it.
+
+    Raises:
+        UntrustedError: the image is not the `expected` one; the reference stays where it was.
+    """
+    platforms = tuple(sorted(images.items()))
+    manifests = [
+        {**_descriptor(MANIFEST_TYPE, image.digest, image.size), "platform": _platform(platform)}
+        for platform, image in platforms
+    ]
+    index = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": manifests,
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    data = canonical_json(index)
+    digest = layout.put_bytes(data)
+    _require_same(digest, expected)
+    layout.add_manifest(digest, len(data), reference, media_type=INDEX_TYPE)
+    first = platforms[0][1]
+    return Image(digest, first.config_digest, len(data), first.layers, reference, platforms)
+
+
+def _refuse_secrets(said: Sequence[tuple[str, str]]) -> None:
+    """Refuse what the image would say of itself if one of its values looks like a secret."""
+    for name, value in said:
+        if redacted(value, {}) != value:
+            hint = "give it to the running product as an environment variable"
+            raise SecretError(f"`{name}` of the image holds what looks like a secret", help=hint)
+
+
+def _require_same(digest: str, expected: str | None) -> None:
     if expected not in {None, digest}:
         raise UntrustedError(
             f"the image is {digest}, and the same input gave {expected} before",
             help="something that is not part of the manifest hash changed the image: report it",
         )
-    layout.add_manifest(digest, size, reference)
-    return Image(digest, config_digest, size, tuple(layers), reference)
 
 
 def bucket(names: Sequence[str], limit: int) -> list[list[str]]:

@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from installer.sources import WheelFile
+
 # Written by installers for their own use, or signing the RECORD that is written anew.
 _NOT_KEPT = frozenset(
     {"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"}
 )
+# What RECORD cannot have a digest of: itself, and its signatures.
+_UNRECORDED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
+# PyPA, "Binary distribution format": SHA-256 or better.
+_ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
 # The image has one entry point, and nobody compiles against it.
 _SCHEMES_NOT_KEPT = frozenset({"scripts", "headers"})
 # Python runs these at each start, before the application, without being asked to import them.
@@ -59,8 +65,10 @@ class OverlapError(XtaskError):
         self.overlaps = overlaps
 
 
-def wheel_entries(wheel: Path, site: str = "app/site", *, third_party: bool = False) -> list[Entry]:
-    """Return the files of the wheel as they lie in the image, compiled modules included, sorted.
+def wheel_entries(
+    wheel: Path, site: str = "app/site", *, third_party: bool = False, bytecode: bool = True
+) -> list[Entry]:
+    """Return the files of the wheel as they lie in the image, sorted.
 
     Libraries go to `site`, shared data to `share` beside it. Console scripts and headers are left
     out, RECORD is written anew.
@@ -69,6 +77,7 @@ def wheel_entries(wheel: Path, site: str = "app/site", *, third_party: bool = Fa
         wheel: a wheel file.
         site: the folder in the image that is on Python's path.
         third_party: leave a source that does not compile uncompiled, as other installers do.
+        bytecode: compiled modules too, for the Python that runs xtask.
 
     Raises:
         UntrustedError: the wheel contradicts its RECORD, leads out of its folders, or wants to run
@@ -76,9 +85,27 @@ def wheel_entries(wheel: Path, site: str = "app/site", *, third_party: bool = Fa
         CompileError: a source does not compile, and it is our own.
     """
     entries, record = _unpack(wheel, site)
-    entries += _compiled(entries, third_party=third_party)
+    if bytecode:
+        entries += _compiled(entries, third_party=third_party)
     entries.append(_record(entries, f"{site}/{record}", site))
     return sorted(entries, key=lambda entry: entry.path)
+
+
+def may_overlap(owners: Iterable[Sequence[str]]) -> bool:
+    """Return whether paths of two owners may be in each other's way: no is certain, and quick."""
+    files: set[str] = set()
+    folders: set[str] = set()
+    count = 0
+    for paths in owners:
+        folded = [path.casefold() for path in paths]
+        files.update(folded)
+        folders.update([path.rpartition("/")[0] for path in folded])
+        count += len(folded)
+    above = folders
+    while above:
+        above = {path.rpartition("/")[0] for path in above} - folders
+        folders |= above
+    return len(files) != count or not files.isdisjoint(folders)
 
 
 def refuse_overlap(layers: Mapping[str, Sequence[Entry]]) -> None:
@@ -116,17 +143,56 @@ def _unpack(wheel: Path, site: str) -> tuple[list[Entry], str]:
     entries = []
     try:
         with WheelFile.open(wheel) as source:
-            source.validate_record()
-            for (path, _, _), stream, executable in source.get_contents():
+            source.validate_record(validate_contents=False)
+            _require_one_name(source)
+            for (path, digest, size), stream, executable in source.get_contents():
+                data = stream.read()  # once: it is checked, and then it is the entry's
+                _require_recorded(path, digest, size, data)
                 place = _place(path, source.dist_info_dir, source.data_dir, site)
                 if place is not None:
                     mode = EXECUTABLE if executable or _SHARED_LIBRARY.fullmatch(path) else FILE
-                    entries.append(Entry(place, stream.read(), mode))
+                    entries.append(Entry(place, data, mode))
             return entries, f"{source.dist_info_dir}/RECORD"
     except (InstallerError, *_UNREADABLE) as error:
         raise UntrustedError(f"{wheel.name} is not a valid wheel: {error}") from error
     except UntrustedError as error:
         raise UntrustedError(f"{wheel.name}: {error.message}", help=error.help) from error
+
+
+def _require_recorded(path: str, digest: str, size: str, data: bytes) -> None:
+    """Refuse a file that is not what RECORD says; what need not be there says nothing of itself.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    if not digest and path.endswith(_UNRECORDED):
+        return
+    algorithm, _, expected = digest.partition("=")
+    if algorithm not in _ALGORITHMS:
+        raise ValueError(f"RECORD has no SHA-2 digest of {path!r}")
+    found = base64.urlsafe_b64encode(hashlib.new(algorithm, data).digest()).rstrip(b"=").decode()
+    if (found, str(len(data))) != (expected.rstrip("="), size):
+        raise ValueError(f"{path!r} is not the file that RECORD names")
+
+
+def _require_one_name(source: WheelFile) -> None:
+    """Refuse a wheel of a later format, or of another distribution than its file name says.
+
+    PyPA, "Binary distribution format": an installer fails on another major `Wheel-Version`.
+    """
+    from installer.utils import parse_metadata_file  # noqa: PLC0415 - only a cold build reads wheels
+    from packaging.utils import canonicalize_name, canonicalize_version  # noqa: PLC0415
+
+    version = str(parse_metadata_file(source.read_dist_info("WHEEL"))["Wheel-Version"])
+    if version.partition(".")[0] != "1":
+        raise UntrustedError(f"has Wheel-Version {version[:20]}, only 1 is known")
+    said = parse_metadata_file(source.read_dist_info("METADATA"))
+    name, version = str(said["Name"]), str(said["Version"])
+    if (canonicalize_name(name), canonicalize_version(version)) != (
+        canonicalize_name(source.distribution),
+        canonicalize_version(source.version),
+    ):
+        raise UntrustedError(f"says that it is {name[:100]} {version[:100]}")
 
 
 def _place(path: str, dist_info: str, data: str, site: str) -> str | None:
@@ -170,14 +236,19 @@ def _record(entries: Sequence[Entry], path: str, site: str) -> Entry:
     """Return the RECORD of the entries; a RECORD has no hash of itself."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    rows = [(posixpath.relpath(path, site), "", "")]
+    rows = [(_relative(path, site), "", "")]
     for entry in entries:
         if isinstance(entry.content, bytes):
             digest = base64.urlsafe_b64encode(hashlib.sha256(entry.content).digest())
             shown = f"sha256={digest.rstrip(b'=').decode()}"
-            rows.append((posixpath.relpath(entry.path, site), shown, str(len(entry.content))))
+            rows.append((_relative(entry.path, site), shown, str(len(entry.content))))
     writer.writerows(sorted(rows))
     return Entry(path, text.getvalue().encode())
+
+
+def _relative(path: str, site: str) -> str:
+    inside = path.removeprefix(f"{site}/")
+    return inside if inside != path else posixpath.relpath(path, site)
 
 
 def _parents(path: str) -> Iterator[str]:

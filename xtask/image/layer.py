@@ -81,15 +81,20 @@ def symlink(path: str, target: str) -> Entry:
     return Entry(path, None, 0o777, link=target)
 
 
-def write_layer(layout: Layout, entries: Iterable[Entry]) -> Layer:
+def write_layer(layout: Layout, entries: Iterable[Entry], *, sync: bool = True) -> Layer:
     """Write the entries as a layer into the layout, parents before children, bytewise sorted.
+
+    Args:
+        layout: where the layer goes.
+        entries: what is in it.
+        sync: see `Layout.new_blob`.
 
     Raises:
         EntryError: a path, mode or link that no layer may have, or entries that exclude each other.
         XtaskError: a file that changed while it was read.
     """
     tree = _tree(entries)
-    with layout.new_blob() as blob:
+    with layout.new_blob(sync=sync) as blob:
         for path in sorted(tree, key=str.encode):
             _write(blob, tree[path])
         blob.write(ustar.END)
@@ -105,18 +110,27 @@ def _tree(entries: Iterable[Entry]) -> dict[str, Entry]:
             raise EntryError(entry.path, "is there twice")
         tree[entry.path] = entry
     for path in list(tree):
-        parent = posixpath.dirname(path)
+        parent = path.rpartition("/")[0]
         while parent:
-            above = tree.setdefault(parent, directory(parent))
-            if above.kind is not ustar.Kind.DIRECTORY:
+            above = tree.get(parent)
+            if above is None:
+                tree[parent] = directory(parent)
+            elif above.kind is not ustar.Kind.DIRECTORY:
                 raise EntryError(parent, f"is no directory, but {path!r} lies below it")
-            parent = posixpath.dirname(parent)
+            else:
+                break  # what is above it has had its turn, or will have
+            parent = parent.rpartition("/")[0]
     return tree
 
 
 def _check(entry: Entry) -> None:
     """Refuse what could escape the image, differ between file systems, or give rights away."""
-    for problem in (_path_problem(entry.path), _mode_problem(entry), _link_problem(entry)):
+    for problem in (
+        _path_problem(entry.path),
+        _mode_problem(entry),
+        _owner_problem(entry),
+        _link_problem(entry),
+    ):
         if problem:
             raise EntryError(entry.path, problem)
 
@@ -150,6 +164,13 @@ def _mode_problem(entry: Entry) -> str | None:
     if entry.kind is ustar.Kind.DIRECTORY and not entry.mode & stat.S_IXUSR:
         return "is a directory that cannot be entered"
     return None
+
+
+def _owner_problem(entry: Entry) -> str | None:
+    """Refuse what the application could overwrite: of all files, only new ones are its own."""
+    if entry.kind is ustar.Kind.DIRECTORY or not (entry.uid or entry.gid):
+        return None
+    return "belongs to somebody else than root"
 
 
 def _link_problem(entry: Entry) -> str | None:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xtask.digest import canonical_json, hex_of, sha256, sha256_file
@@ -18,17 +19,27 @@ from xtask.errors import UntrustedError
 from xtask.files import locked, write_if_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+GZIP_LAYER_TYPE = f"{LAYER_TYPE}+gzip"
 REFERENCE = "org.opencontainers.image.ref.name"
+SUBJECT = "xtask.subject"
+"""On the index's line of a manifest that is evidence: the digest of the image that it is about."""
 
 MARKER = canonical_json({"imageLayoutVersion": "1.0.0"})
 """The content of `oci-layout`."""
+
+# What OCI calls an index, in the words of Docker's registry.
+_INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json")
+# The same for layers.
+_TAR_TYPES = (LAYER_TYPE, "application/vnd.docker.image.rootfs.diff.tar")
+_GZIP_TYPES = (GZIP_LAYER_TYPE, "application/vnd.docker.image.rootfs.diff.tar.gzip")
+MAX_DOCUMENT = 16 << 20
+"""Bytes that a manifest, a config or another document may have."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -72,13 +83,16 @@ class Layout:
         Raises:
             UntrustedError: the text is not a SHA-256 digest, and so might lead out of the layout.
         """
+        return Path(self._place(digest))
+
+    def _place(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):
             raise UntrustedError(f"{digest!r} is not sha256: and 64 hexadecimal digits")
-        return self._blobs / hex_of(digest)
+        return f"{self.root}/blobs/sha256/{hex_of(digest)}"
 
     def has(self, digest: str) -> bool:
         """Return whether the blob is here."""
-        return self.path(digest).is_file()
+        return os.path.isfile(self._place(digest))  # noqa: PTH113 - hundreds in a few milliseconds
 
     def put_bytes(self, data: bytes) -> str:
         """Store the bytes unless they are here already; return their digest."""
@@ -89,8 +103,12 @@ class Layout:
         return digest
 
     @contextlib.contextmanager
-    def new_blob(self) -> Iterator[Blob]:
-        """Yield a blob to write to; it appears under its digest unless the block fails."""
+    def new_blob(self, *, sync: bool = True) -> Iterator[Blob]:
+        """Yield a blob to write to; it appears under its digest unless the block fails.
+
+        Its bytes are on the disk before it appears. Without `sync` its name may be lost with the
+        system's power until somebody calls `Layout.sync`, which one call does for many blobs.
+        """
         self._blobs.mkdir(parents=True, exist_ok=True)
         temporary = self._blobs / f".{os.getpid()}.{os.urandom(8).hex()}.tmp"
         try:
@@ -101,9 +119,31 @@ class Layout:
                 if not self.has(blob.digest):
                     os.fsync(stream.fileno())
                     temporary.rename(self.path(blob.digest))
-                    _fsync(self._blobs)
+                    if sync:
+                        self.sync()
         finally:
             temporary.unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Wait until the disk has the names of all blobs that are there."""
+        _fsync(self._blobs)
+
+    def read_bytes(self, digest: str, limit: int = MAX_DOCUMENT) -> bytes:
+        """Return the bytes stored under the digest, after checking them.
+
+        Raises:
+            UntrustedError: the blob is missing, altered, or has more than `limit` bytes.
+        """
+        try:
+            with self.path(digest).open("rb") as stream:
+                data = stream.read(limit + 1)
+        except FileNotFoundError as error:
+            raise _missing(digest, "") from error
+        if len(data) > limit:
+            raise UntrustedError(f"blob {digest} has more than {limit} bytes")
+        if sha256(data) != digest:
+            raise _altered(digest, "")
+        return data
 
     def read_json(self, digest: str) -> dict[str, Any]:
         """Return the JSON object stored under the digest, after checking its bytes.
@@ -111,12 +151,7 @@ class Layout:
         Raises:
             UntrustedError: the blob is missing, altered, or not a JSON object.
         """
-        try:
-            data = self.path(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise _missing(digest, "") from error
-        if sha256(data) != digest:
-            raise _altered(digest, "")
+        data = self.read_bytes(digest)
         try:
             value = json.loads(data)
         except ValueError as error:
@@ -125,13 +160,46 @@ class Layout:
             raise UntrustedError(f"blob {digest} is not a JSON object")
         return value
 
-    def read_image(self, image: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the manifest and the config of an image, after checking their bytes.
+    def platforms(self, image: str) -> dict[str, str]:
+        """Return the digest of the manifest for each platform of an index, else the image's own.
+
+        An image that is no index has one platform, which its config names and is `""` here.
 
         Raises:
-            UntrustedError: one is missing, altered, or not what its name says, or they disagree
-                about the number of layers.
+            UntrustedError: the document is missing, altered, or names a platform twice or none.
         """
+        document = self.read_json(image)
+        if not is_index(document):
+            return {"": image}
+        try:
+            named = [
+                (f"{one['platform']['os']}/{one['platform']['architecture']}", str(one["digest"]))
+                for one in document["manifests"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise UntrustedError(f"blob {image} is not an image index") from error
+        if len(dict(named)) != len(named) or not named:
+            raise UntrustedError(f"index {image} names a platform twice, or none")
+        return dict(named)
+
+    def read_image(self, image: str, platform: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the manifest and the config of an image, after checking their bytes.
+
+        Args:
+            image: the digest of its manifest, or of an index.
+            platform: which one of an index, such as `linux/arm64`; without it the first by name.
+
+        Raises:
+            UntrustedError: one is missing, altered, or not what its name says, they disagree about
+                the number of layers, or the index has no such platform.
+        """
+        found = self.platforms(image)
+        chosen = platform if platform and "" not in found else min(found)
+        if chosen not in found:
+            raise UntrustedError(f"image {image} is not for {platform}, only {', '.join(found)}")
+        return self._read_manifest(found[chosen])
+
+    def _read_manifest(self, image: str) -> tuple[dict[str, Any], dict[str, Any]]:
         manifest = self.read_json(image)
         try:
             config = self.read_json(manifest["config"]["digest"])
@@ -142,36 +210,83 @@ class Layout:
             raise UntrustedError(f"config and manifest of {image} list different layers")
         return manifest, config
 
-    def add_manifest(self, digest: str, size: int, reference: str) -> None:
-        """Let `reference` name the manifest `digest`; what it named before keeps its blobs."""
+    def add_manifest(
+        self, digest: str, size: int, reference: str, *, media_type: str = MANIFEST_TYPE
+    ) -> None:
+        """Let `reference` name a manifest or an index; what it named before keeps its blobs."""
         descriptor = {
-            "mediaType": MANIFEST_TYPE,
+            "mediaType": media_type,
             "digest": digest,
             "size": size,
             "annotations": {REFERENCE: reference},
         }
         with locked(self.root / ".index.lock"):
             kept = [other for other in self._manifests() if _reference(other) != reference]
-            entries = sorted([*kept, descriptor], key=lambda one: (_reference(one), one["digest"]))
-            write_if_changed(self.root / "oci-layout", MARKER)
-            write_if_changed(self.index, index_json(entries))
+            self._write_index([*kept, descriptor])
+
+    def named(self, reference: str) -> dict[str, Any] | None:
+        """Return the line of the index that `reference` names, None when there is none.
+
+        Raises:
+            UntrustedError: the index is damaged.
+        """
+        return next((one for one in self._manifests() if _reference(one) == reference), None)
+
+    def referrers(self, image: str) -> list[dict[str, Any]]:
+        """Return the lines of the index for evidence about an image.
+
+        Raises:
+            UntrustedError: the index is damaged.
+        """
+        return [one for one in self._manifests() if _subject(one) == image]
+
+    def replace_referrers(self, image: str, descriptors: list[dict[str, Any]]) -> list[str]:
+        """Let these be all the evidence about an image.
+
+        Returns:
+            the digests of the manifests that the index no longer names.
+
+        Raises:
+            UntrustedError: the index is damaged.
+        """
+        with locked(self.root / ".index.lock"):
+            before = self._manifests()
+            self._write_index([*(one for one in before if _subject(one) != image), *descriptors])
+            now = {str(one["digest"]) for one in self._manifests()}
+        return sorted({str(one["digest"]) for one in before} - now)
 
     def verify(self, image: str) -> None:
-        """Hash the image's manifest, config and layers again.
+        """Hash the image's manifest, config and layers again, of each platform that it is for.
 
         Raises:
             UntrustedError: a blob is missing or altered, or config and manifest disagree.
         """
-        manifest, config = self.read_image(image)
+        for manifest in self.platforms(image).values():
+            self._verify_manifest(manifest)
+
+    def _verify_manifest(self, image: str) -> None:
+        manifest, config = self._read_manifest(image)
         diff_ids, layers = config["rootfs"]["diff_ids"], manifest["layers"]
-        for number, layer in enumerate(layers):
-            self._verify_layer(layer, f" (layer {number} of {image})")
-        # Of a compressed layer the config knows only the digest of what it unpacks to.
-        if any(
-            layer["mediaType"] == LAYER_TYPE and layer["digest"] != diff_id
-            for layer, diff_id in zip(layers, diff_ids, strict=True)
-        ):
-            raise UntrustedError(f"config and manifest of {image} list different layers")
+        for number, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True)):
+            where = f" (layer {number} of {image})"
+            self._verify_layer(layer, where)
+            if self._unpacked(layer, where) != diff_id:
+                raise UntrustedError(f"config and manifest of {image} list different layers")
+
+    def _unpacked(self, layer: dict[str, Any], where: str) -> str:
+        """Return the digest of a layer's tar, which is all that a config knows of it.
+
+        Raises:
+            UntrustedError: it cannot be unpacked, or nobody here knows how.
+        """
+        kind, digest = str(layer.get("mediaType")), str(layer["digest"])
+        if kind in _TAR_TYPES:
+            return digest
+        if kind not in _GZIP_TYPES:
+            raise UntrustedError(f"blob {digest}{where} is {kind[:100]!r}, which is no layer")
+        from xtask.image.deflate import unpacked_digest  # noqa: PLC0415 - start-up
+
+        return unpacked_digest(self.path(digest), f"blob {digest}{where}")
 
     def _verify_layer(self, layer: dict[str, Any], where: str) -> None:
         digest, path = layer["digest"], self.path(layer["digest"])
@@ -193,7 +308,27 @@ class Layout:
             raise UntrustedError(
                 f"{self.index} is not JSON", help="remove it and build again"
             ) from error
-        return list(index["manifests"])
+        listed = index.get("manifests") if isinstance(index, dict) else None
+        if not isinstance(listed, list) or not all(map(_is_descriptor, listed)):
+            raise UntrustedError(
+                f"{self.index} is not an image index", help="remove it and build again"
+            )
+        return listed
+
+    def _write_index(self, manifests: list[dict[str, Any]]) -> None:
+        """Write the index: images first, then evidence, each by reference and digest."""
+        entries = sorted(
+            manifests, key=lambda one: (bool(_subject(one)), _reference(one), one["digest"])
+        )
+        write_if_changed(self.root / "oci-layout", MARKER)
+        write_if_changed(self.index, index_json(entries))
+
+
+def is_index(document: Mapping[str, Any]) -> bool:
+    """Return whether a document is an index of images, and not one image."""
+    if "mediaType" in document:
+        return document["mediaType"] in _INDEX_TYPES
+    return "manifests" in document
 
 
 def index_json(manifests: list[dict[str, Any]]) -> bytes:
@@ -203,6 +338,18 @@ def index_json(manifests: list[dict[str, Any]]) -> bytes:
 
 def _reference(descriptor: dict[str, Any]) -> str:
     return str(descriptor.get("annotations", {}).get(REFERENCE, ""))
+
+
+def _is_descriptor(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("digest"), str)
+        and isinstance(value.get("annotations", {}), dict)
+    )
+
+
+def _subject(descriptor: dict[str, Any]) -> str:
+    return str(descriptor.get("annotations", {}).get(SUBJECT, ""))
 
 
 def _missing(digest: str, where: str) -> UntrustedError:

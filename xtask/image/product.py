@@ -1,28 +1,56 @@
-"""The layers of a product above its base: wheels and generated files, each made once."""
+"""The layers of a product above its base: wheels and generated files, each made once.
+
+Several may be made at the same time. Whoever lets something refer to them calls `Layout.sync`
+before, once for all.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import posixpath
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.digest import canonical_json, hex_of, sha256_file, sha256_of, sha256_of_files
+from xtask.digest import canonical_json, hex_of, sha256, sha256_file, sha256_of, sha256_of_files
 from xtask.errors import UntrustedError
-from xtask.files import write_atomic
-from xtask.image.layer import Entry, Layer, write_layer
+from xtask.image.base.rootfs import APP_ID
+from xtask.image.layer import Entry, Layer, directory, write_layer
+from xtask.image.secrets.rules import version as secret_rules
+from xtask.receipts import write_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from xtask.image.layout import Layout
+    from xtask.image.secrets.search import Finding
+    from xtask.receipts import Inputs, Receipts
 
 SITE = "app/site"
+_BUFFER = 1 << 16
 # What decides which bytes the layers have: another version of them makes other layers.
 _RECIPE = ("bytecode", "contents", "layer", "product", "ustar")
+
+
+class Guard(NamedTuple):
+    """Who looks for secrets: `seen` are the digests of files that were looked through before.
+
+    `refuse` is told what looks like a secret; when it raises, no layer is written.
+    """
+
+    seen: Collection[str]
+    refuse: Callable[[Sequence[Finding]], None]
+
+
+class Label(NamedTuple):
+    """What people call a layer, and what those of that name were made from before."""
+
+    name: str
+    receipts: Receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +61,21 @@ class ProductLayer:
     paths: tuple[str, ...]
     site: Path
     cached: bool
+    findings: tuple[Finding, ...] = ()
+    """What in it looks like a secret, and was not refused."""
+    reason: str = ""
+    """Why it had to be made."""
 
 
-def wheels_layer(
-    layout: Layout, cache: Path, wheels: Mapping[Path, str], *, python: str, third_party: bool
+def wheels_layer(  # noqa: PLR0913 - what decides its bytes, and who looks at them
+    layout: Layout,
+    cache: Path,
+    wheels: Mapping[Path, str],
+    *,
+    python: str | None,
+    third_party: bool,
+    guard: Guard | None = None,
+    label: Label | None = None,
 ) -> ProductLayer:
     """Return the layer that holds the given wheels, made only when they are new.
 
@@ -44,10 +83,13 @@ def wheels_layer(
         layout: where the layer goes.
         cache: folder for what can be thrown away.
         wheels: path and digest of each.
-        python: version of the Python that its bytecode is for.
+        python: version of the Python that its bytecode is for; without it there is no bytecode.
         third_party: not ours: what does not compile stays source.
+        guard: who looks for secrets in it, also when it was made before; default nobody.
+        label: who says why it has to be made; default nobody.
     """
-    key = sha256_of([_recipe(), sorted(wheels.values()), python, third_party])
+    rules = secret_rules() if guard else ""
+    key = sha256_of([_recipe(), rules, sorted(wheels.values()), python, third_party])
 
     def entries() -> list[Entry]:
         from xtask.image.contents import refuse_overlap, wheel_entries  # noqa: PLC0415 - start-up
@@ -56,32 +98,55 @@ def wheels_layer(
             if sha256_file(wheel) != digest:
                 raise UntrustedError(f"{wheel} has changed", help="delete it and build again")
         found = {
-            wheel.name: wheel_entries(wheel, SITE, third_party=third_party) for wheel in wheels
+            wheel.name: wheel_entries(
+                wheel, SITE, third_party=third_party, bytecode=python is not None
+            )
+            for wheel in wheels
         }
-        refuse_overlap(found)
+        if len(found) > 1:
+            refuse_overlap(found)
         return [entry for part in found.values() for entry in part]
 
-    return _made_once(layout, cache, key, entries)
+    inputs = {
+        "wheel": {path.name: digest for path, digest in wheels.items()},
+        "format": {"layers": _recipe()},
+        "rules for secrets": {"detect-secrets": rules},
+        "Python": {"version": python or ""},
+    }
+    return _made_once(layout, cache, hex_of(key), entries, _Why(inputs, label), guard)
 
 
 def generated_layer(
-    layout: Layout, cache: Path, files: Mapping[str, bytes], *, python: str
+    layout: Layout,
+    cache: Path,
+    files: Mapping[str, bytes],
+    *,
+    python: str | None,
+    label: Label | None = None,
 ) -> ProductLayer:
-    """Return the layer with the generated package, made only when it is new."""
+    """Return the layer with the generated package, made only when it is new.
+
+    Where there is no bytecode the base is not ours, and the folder for data is here.
+    """
     key = sha256_of([_recipe(), {name: data.decode() for name, data in files.items()}, python])
 
     def entries() -> list[Entry]:
         from xtask.image.bytecode import compile_module, compiled_path  # noqa: PLC0415 - start-up
 
-        found = []
+        found = [] if python is not None else [directory("data", uid=APP_ID, gid=APP_ID)]
         for name, data in files.items():
             path = f"{SITE}/generated/{name}"
             found.append(Entry(path, data))
-            if name.endswith(".py"):
+            if name.endswith(".py") and python is not None:
                 found.append(Entry(compiled_path(path), compile_module(data, path)))
         return found
 
-    return _made_once(layout, cache, key, entries)
+    inputs = {
+        "generated file": {name: sha256(data) for name, data in files.items()},
+        "format": {"layers": _recipe()},
+        "Python": {"version": python or ""},
+    }
+    return _made_once(layout, cache, hex_of(key), entries, _Why(inputs, label))
 
 
 @lru_cache(maxsize=1)
@@ -89,24 +154,68 @@ def _recipe() -> str:
     return sha256_of_files(Path(__file__).with_name(f"{module}.py") for module in _RECIPE)
 
 
-def _made_once(
-    layout: Layout, cache: Path, key: str, entries: Callable[[], Sequence[Entry]]
+class _Why(NamedTuple):
+    """What a layer is made from, and who compares that with what it was made from before."""
+
+    inputs: Inputs
+    label: Label | None
+
+    def reason(self, key: str) -> str:
+        if self.label is None:
+            return ""
+        return self.label.receipts.reason(self.label.name, key, self.inputs)
+
+
+def _made_once(  # noqa: PLR0913, PLR0917 - what decides a layer, and who is asked
+    layout: Layout,
+    cache: Path,
+    key: str,
+    entries: Callable[[], Sequence[Entry]],
+    why: _Why,
+    guard: Guard | None = None,
 ) -> ProductLayer:
-    folder = cache / "layers" / hex_of(key)
+    folder = cache / "layers" / key
+    if why.label:
+        why.label.receipts.is_now(why.label.name, key)
     if (known := _recall(folder)) and layout.has(known.layer.digest):
+        if guard:
+            guard.refuse(known.findings)
         return known
     made = entries()
-    layer = write_layer(layout, made)
+    findings = _look_through(made, guard.seen, cache) if guard else ()
+    if guard:
+        guard.refuse(findings)
+    layer = write_layer(layout, made, sync=False)
     paths = sorted(entry.path for entry in made)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
-        for entry in made:
-            _unpack(entry, Path(temporary) / "new")
-        receipt = canonical_json({"layer": asdict(layer), "paths": paths})
-        write_atomic(Path(temporary) / "new" / "receipt.json", receipt)
+        _unpack(made, f"{temporary}/new")
+        receipt = canonical_json({"layer": asdict(layer), "paths": paths, "findings": findings})
+        write_inputs(Path(temporary) / "new", why.inputs)
+        (Path(temporary) / "new" / "receipt.json").write_bytes(receipt)
         shutil.rmtree(folder, ignore_errors=True)
         (Path(temporary) / "new").rename(folder)
-    return ProductLayer(layer, tuple(paths), folder / SITE, cached=False)
+    reason = why.reason(key)
+    return ProductLayer(layer, tuple(paths), folder / SITE, False, findings, reason)  # noqa: FBT003
+
+
+def _look_through(
+    entries: Sequence[Entry], seen: Collection[str], cache: Path
+) -> tuple[Finding, ...]:
+    """Return what looks like a secret in the entries; compiled modules say what sources say."""
+    from xtask.image.secrets.names import is_secret_by_name  # noqa: PLC0415 - start-up
+    from xtask.image.secrets.rules import rules  # noqa: PLC0415
+    from xtask.image.secrets.search import search  # noqa: PLC0415
+
+    known = rules(cache)
+    return tuple(
+        finding
+        for entry in entries
+        if isinstance(entry.content, bytes)
+        and not entry.path.endswith(".pyc")
+        and (is_secret_by_name(entry.path) or sha256(entry.content) not in seen)
+        for finding in search(entry.path, entry.content, known)
+    )
 
 
 def _recall(folder: Path) -> ProductLayer | None:
@@ -114,14 +223,23 @@ def _recall(folder: Path) -> ProductLayer | None:
         receipt = json.loads((folder / "receipt.json").read_bytes())
     except (OSError, ValueError):
         return None
+    from xtask.image.secrets.search import Finding  # noqa: PLC0415 - start-up
+
     layer = Layer(**receipt["layer"])
-    return ProductLayer(layer, tuple(receipt["paths"]), folder / SITE, cached=True)
+    findings = tuple(Finding(*each) for each in receipt["findings"])
+    return ProductLayer(
+        layer, tuple(receipt["paths"]), folder / SITE, cached=True, findings=findings
+    )
 
 
-def _unpack(entry: Entry, root: Path) -> None:
-    """Write one entry as a file, for the import check to read."""
-    if not isinstance(entry.content, bytes):
-        return
-    path = root / entry.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(entry.content)
+def _unpack(entries: Iterable[Entry], root: str) -> None:
+    """Write entries as files, for the import check to read."""
+    made: set[str] = set()
+    for entry in entries:
+        if isinstance(entry.content, bytes):
+            folder, path = f"{root}/{posixpath.dirname(entry.path)}", f"{root}/{entry.path}"
+            if folder not in made:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - thousands of small files
+                made.add(folder)
+            with open(path, "xb", buffering=_BUFFER) as stream:  # noqa: PTH123
+                stream.write(entry.content)

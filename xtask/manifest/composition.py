@@ -6,15 +6,16 @@ RusToK's own files are read too: schema 1 with `crate` in its entries, and schem
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.diagnostics import Place, Problems, did_you_mean
+from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
 from xtask.manifest import grammar
 from xtask.manifest.entries import Entry, inside, read_entries
 from xtask.manifest.environments import Environment, read_environments
 from xtask.manifest.notation.toml import read_toml
+from xtask.manifest.secrets import Allowed, read_allowed
 from xtask.manifest.surfaces import read_surfaces
-from xtask.manifest.table import Scalar, Table, shortened
+from xtask.manifest.table import Table, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 RUSTOK_SCHEMA = 2
-BASES = ("interpreter",)
+INTERPRETER = "interpreter"
+"""The base that is this machine's own Python."""
+
 PROFILES = ("release", "debug")
+COMPRESSIONS = ("none", "gzip")
 DEPLOYMENT_PROFILES = ("monolith", "headless")
 PLATFORMS = {
     "linux/amd64": "linux/amd64",
@@ -34,9 +38,9 @@ PLATFORMS = {
 
 
 class Value(NamedTuple):
-    """A setting's value with its place."""
+    """A setting's value, which JSON has too, with its place."""
 
-    value: Scalar
+    value: Any
     place: Place
 
 
@@ -55,10 +59,12 @@ class Composition:
 
     app: str
     app_version: str | None
-    platform: str
+    platforms: tuple[str, ...]
+    """One image for each of them; by name, so that their order is no input."""
     profile: str
     deployment_profile: str
     base: str
+    compression: str
     repository: str
     entries: Mapping[str, Entry]
     registries: Mapping[str, Registry]
@@ -69,6 +75,7 @@ class Composition:
     default_enabled: tuple[tuple[str, Place], ...] | None
     settings: Mapping[str, Mapping[str, Value]]
     environments: Mapping[str, Environment]
+    allowed_secrets: tuple[Allowed, ...]
     place: Place
 
 
@@ -78,6 +85,14 @@ def read_composition(path: Path, problems: Problems) -> Composition | None:
     Returns:
         The composition, or None when there is too little of it to go on.
     """
+    if not path.exists():
+        problems.add(
+            "XT0101",
+            f"there is no `{path.name}` here",
+            Place(Source(path.name)),
+            help='begin one with `schema = 1` and `app = "shop"`, or say where: `--workspace`',
+        )
+        return None
     read = read_toml(path, path.name, problems)
     if read is None:
         return None
@@ -93,20 +108,20 @@ def _composition(table: Table) -> Composition:
     app = table.text("app", grammar=grammar.NAME)
     build, image, settings = table.table("build"), table.table("image"), table.table("settings")
     search = table.table("search")
-    target = build.choice("target", PLATFORMS, default="linux/amd64")
     registries = _registries(table.table("registries"))
     entries = read_entries(table.table("modules"), registries, are_crates=are_crates)
     composition = Composition(
         app=app,
         app_version=_app_version(table),
-        platform=PLATFORMS.get(target, target),
+        platforms=_platforms(build),
         profile=build.choice("profile", PROFILES, default="release"),
         deployment_profile=build.choice(
             "deployment_profile",
             DEPLOYMENT_PROFILES,
             default=read_surfaces(build) or "monolith",
         ),
-        base=image.choice("base", BASES, default="interpreter"),
+        base=image.text("base", default=INTERPRETER, grammar=grammar.BASE),
+        compression=image.choice("compression", COMPRESSIONS, default="none"),
         repository=image.text(
             "repository",
             default=f"localhost/{app or 'app'}",
@@ -119,6 +134,7 @@ def _composition(table: Table) -> Composition:
         default_enabled=_default_enabled(settings),
         settings=_settings(settings.table("modules")),
         environments=read_environments(table.table("environments")),
+        allowed_secrets=read_allowed(table.table("secrets")),
         place=table.place,
     )
     for part in (build, image, settings, search, table):
@@ -145,6 +161,32 @@ def _is_ours(values: Mapping[str, object], place: Place, problems: Problems) -> 
     else:
         return True
     return False
+
+
+def _platforms(build: Table) -> tuple[str, ...]:
+    """Return the platforms of `target`, one or a list of them, each once."""
+    if build.kind("target") is not list:
+        target = build.choice("target", PLATFORMS, default="linux/amd64")
+        return (PLATFORMS.get(target, target),)
+    found: list[str] = []
+    for index, target in enumerate(build.texts("target")):
+        if target not in PLATFORMS:
+            build.wrong(
+                "XT0204",
+                f"`{shortened(target)}` is not a value of `target`",
+                "target",
+                index,
+                help=did_you_mean(target, PLATFORMS)
+                or f"its values are {listed(sorted(PLATFORMS))}",
+            )
+        elif PLATFORMS[target] in found:
+            message = f"`{PLATFORMS[target]}` is named twice"
+            build.wrong("XT0204", message, "target", index, help="name each platform once")
+        else:
+            found.append(PLATFORMS[target])
+    if not found and "target" in build:
+        build.wrong("XT0204", "`target` names no platform", "target", help='`["linux/amd64"]`')
+    return tuple(sorted(found)) or ("linux/amd64",)
 
 
 def _app_version(table: Table) -> str | None:
@@ -199,15 +241,18 @@ def _default_enabled(settings: Table) -> tuple[tuple[str, Place], ...] | None:
         settings.texts("default_enabled")
         return None
     place = settings.place.at("default_enabled")
-    return tuple(
-        (name, place.at(index)) for index, name in enumerate(settings.texts("default_enabled"))
-    )
+    found: dict[str, Place] = {}
+    for index, name in enumerate(settings.texts("default_enabled")):
+        if found.setdefault(name, here := place.at(index)) is not here:
+            message = f"`{shortened(name)}` is named twice"
+            settings.problems.add("XT0204", message, here, help="name each module once")
+    return tuple(found.items())
 
 
 def _settings(table: Table) -> dict[str, dict[str, Value]]:
     found: dict[str, dict[str, Value]] = {}
     for name, keys in table.items():
-        values = {key: keys.scalar(key) for key in keys.keys()}  # noqa: SIM118 - not a dict
+        values = {key: keys.plain(key) for key in keys.keys()}  # noqa: SIM118 - not a dict
         found[name] = {
             key: Value(value, keys.place.at(key))
             for key, value in values.items()

@@ -98,6 +98,18 @@ SPECIFIER = _grammar(
     "a version specifier of the Python package index",
     "comparisons with a comma between them, such as `>=1.2,<2` (PEP 440)",
 )
+# The parts of an image's name, as github.com/distribution/reference has them.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+BASE = _grammar(
+    rf"interpreter|oci:{_PART}(?:/{_PART})*(?::{_PART})?"
+    rf"|(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    rf"(?::{_TAG}(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})",
+    "a base",
+    "write `interpreter`, an image with a tag or digest (`registry.example/python:3.12-slim`), or "
+    "an image layout of the workspace (`oci:path/to/layout`)",
+)
 REPOSITORY = _grammar(
     r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9]+([._-]+[a-z0-9]+)*)+",
     "an image repository",

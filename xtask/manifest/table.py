@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xtask.manifest.grammar import Grammar
 
 Scalar = str | int | float | bool
-# More keys than a help line can name.
+# More keys than a help line can name, or a reader wants to see.
 _MANY_KEYS = 40
 _PLAIN = "write strings, numbers, true and false, or arrays and tables of them"
 # Levels of arrays and tables in a plain value.
@@ -233,15 +233,20 @@ class Table:
         self._asked.update(keys)
 
     def done(self) -> None:
-        """Note every key that nobody asked for (XT0201)."""
-        for key in self._values.keys() - self._asked:
-            near = did_you_mean(key, self._asked - self._values.keys())
-            self.problems.add(
-                "XT0201",
-                f"unknown key `{shortened(key)}` in {self.name}",
-                self.place.at(key, part="key"),
-                help=near or self._keys_help(),
-            )
+        """Note every key that nobody asked for (XT0201); of very many, the first ones."""
+        if self._values.keys() <= self._asked:
+            return
+        absent = sorted(self._asked - self._values.keys())
+        unknown = [key for key in self._values if key not in self._asked]
+        for key in unknown[:_MANY_KEYS]:
+            near = did_you_mean(key, absent)
+            self._unknown(f"unknown key `{shortened(key)}` in {self.name}", key, near)
+        if more := unknown[_MANY_KEYS:]:
+            self._unknown(f"{len(more)} more unknown keys in {self.name}", more[0])
+
+    def _unknown(self, message: str, key: str, near: str | None = None) -> None:
+        place = self.place.at(key, part="key")
+        self.problems.add("XT0201", message, place, help=near or self._keys_help())
 
     def _keys_help(self) -> str:
         if len(self._asked) > _MANY_KEYS:

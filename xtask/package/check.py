@@ -12,7 +12,7 @@ from xtask.errors import XtaskError
 from xtask.process import ProcessError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from xtask.diagnostics import Place, Problems
     from xtask.manifest.module import Hook, Job, Module
@@ -28,13 +28,16 @@ class _Named(NamedTuple):
     place: Place
 
 
-def check_imports(selection: Selection, site: Path, problems: Problems) -> None:
+def check_imports(
+    selection: Selection, site: Path, problems: Problems, python: Sequence[str] = (sys.executable,)
+) -> None:
     """Import the registry and all it names in a child process; XT0401 for what fails.
 
     Args:
         selection: the product.
         site: a folder with exactly what the image has on its module path.
         problems: where failures go.
+        python: the command that starts the product's Python.
 
     Raises:
         XtaskError: the registry itself or the probe failed.
@@ -42,7 +45,7 @@ def check_imports(selection: Selection, site: Path, problems: Problems) -> None:
     named = [entry for module in selection.modules for entry in _named(module)]
     targets = sorted({_REGISTRY, *(entry.target for entry in named)})
     environment = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    argv = [sys.executable, "-I", "-S", str(_PROGRAM), str(site)]
+    argv = [*python, "-I", "-S", str(_PROGRAM), str(site)]
     try:
         *_, answer = run(
             argv, stdin=json.dumps(targets), env=environment, cwd=site, timeout=300

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,14 +17,17 @@ from xtask.process import ProcessError, run
 from xtask.resolve.lock import PYTHON, BuildEnvironment, Package, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from xtask.diagnostics import Problems
     from xtask.manifest.module import Module
+    from xtask.package.target import Target
 
 _PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ; (?P<marker>.*?))?")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 _MODULE = "xtask-module-"
+_NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)==")
+_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 class RequirementConflictError(XtaskError):
@@ -169,8 +173,16 @@ def _parse(text: str) -> tuple[Package, ...]:
     return tuple(sorted(found))
 
 
-def applicable(packages: Sequence[Package], python: str) -> tuple[Package, ...]:
-    """Return the packages whose marker holds on Linux with the given Python version (PEP 508)."""
+def applicable(packages: Sequence[Package], python: str, platform: str = "") -> tuple[Package, ...]:
+    """Return the packages whose marker holds on Linux with the given Python version (PEP 508).
+
+    Args:
+        packages: what is locked.
+        python: its version, such as `3.12.7`.
+        platform: where it runs, such as `linux/arm64`; without it on this machine.
+    """
+    if not any(package.marker for package in packages):
+        return tuple(packages)
     from packaging.markers import Marker  # noqa: PLC0415 - start-up
 
     environment = {
@@ -182,6 +194,8 @@ def applicable(packages: Sequence[Package], python: str) -> tuple[Package, ...]:
         "platform_python_implementation": "CPython",
         "implementation_name": "cpython",
     }
+    if machine := _MACHINES.get(platform):
+        environment["platform_machine"] = machine
     return tuple(
         package
         for package in packages
@@ -189,18 +203,25 @@ def applicable(packages: Sequence[Package], python: str) -> tuple[Package, ...]:
     )
 
 
-def download(packages: Sequence[Package], cache: Path) -> dict[str, tuple[Path, str]]:
+def download(
+    packages: Sequence[Package], cache: Path, target: Target | None = None
+) -> dict[str, tuple[Path, str]]:
     """Return a wheel and its digest for each package by name, downloaded once and kept.
+
+    Args:
+        packages: what is locked and applies.
+        cache: folder for what can be thrown away.
+        target: the Python that they are for; without it the one that runs xtask.
 
     Raises:
         XtaskError: the package index does not give one.
         UntrustedError: a kept wheel is not what the lock says.
     """
     store = cache / "wheels" / "index"
-    receipts = {package.name: store / f"{_key(package)}.txt" for package in packages}
+    receipts = {package.name: store / f"{_key(package, target)}.txt" for package in packages}
     missing = [package for package in packages if not _kept(receipts[package.name])]
     if missing:
-        _download(missing, store, receipts)
+        _download(missing, store, receipts, target)
     found = {}
     for package in packages:
         wheel = store / receipts[package.name].read_text().strip()
@@ -218,12 +239,16 @@ def _kept(receipt: Path) -> bool:
     return receipt.is_file() and receipt.with_name(receipt.read_text().strip()).is_file()
 
 
-def _key(package: Package) -> str:
+def _key(package: Package, target: Target | None) -> str:
     tag = f"{sys.version_info[0]}.{sys.version_info[1]}-{sys.platform}-{os.uname().machine}"
+    if target:
+        tag = f"{target.minor}-{target.platform}-{target.libc}"
     return hex_of(sha256_of([package.document(), tag]))
 
 
-def _download(packages: Sequence[Package], store: Path, receipts: Mapping[str, Path]) -> None:
+def _download(
+    packages: Sequence[Package], store: Path, receipts: Mapping[str, Path], target: Target | None
+) -> None:
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store) as temporary:
         folder = Path(temporary)
@@ -231,21 +256,77 @@ def _download(packages: Sequence[Package], store: Path, receipts: Mapping[str, P
         listing.write_text("".join(f"{pin(package)}\n" for package in packages))
         argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
         argv += ["--only-binary", ":all:", "--disable-pip-version-check", "--no-input"]
-        argv += ["--dest", str(folder), "--requirement", str(listing)]
+        argv += ["--dest", str(folder), "--requirement", str(listing), *_for(target)]
         try:
             run(argv)
         except ProcessError as error:
+            if target and (absent := _NOT_FOUND.search(error.output)):
+                raise _no_wheel(normalised(absent[1]), packages, target) from error
             raise XtaskError(
                 f"cannot download the third-party wheels\n{error.output}",
                 help="check the network and the package index that pip is configured for",
             ) from error
-        wheels = {
-            normalised(path.name.split("-", 1)[0]): path for path in sorted(folder.glob("*.whl"))
-        }
+        found = _by_name(folder.glob("*.whl"))
         for package in packages:
-            wheel = wheels[package.name]
+            wheel = found[package.name]
             wheel.replace(store / wheel.name)
             receipts[package.name].write_text(wheel.name)
+
+
+def _by_name(wheels: Iterable[Path]) -> dict[str, Path]:
+    return {normalised(path.name.split("-", 1)[0]): path for path in sorted(wheels)}
+
+
+def restore(
+    packages: Sequence[Package],
+    wheels: Mapping[str, Path],
+    cache: Path,
+    target: Target | None = None,
+) -> None:
+    """Let `download` find these wheels, by file name, so that nobody is asked for them."""
+    store, found = cache / "wheels" / "index", _by_name(map(Path, wheels))
+    store.mkdir(parents=True, exist_ok=True)
+    for package in packages:
+        if wheel := found.get(package.name):
+            shutil.copyfile(wheels[wheel.name], store / wheel.name)
+            (store / f"{_key(package, target)}.txt").write_text(wheel.name)
+
+
+def downloaded(packages: Sequence[Package], cache: Path) -> bool:
+    """Return whether `download` asks nobody for any of them, for the Python that runs xtask."""
+    store = cache / "wheels" / "index"
+    return all(_kept(store / f"{_key(package, None)}.txt") for package in packages)
+
+
+def _for(target: Target | None) -> Iterator[str]:
+    """Yield the options of pip that choose wheels for another Python than its own."""
+    if target:
+        yield from ("--implementation", "cp", "--python-version", target.minor)
+        yield from ("--abi", f"cp{target.minor.replace('.', '')}", "--abi", "abi3", "--abi", "none")
+        for tag in target.platform_tags():
+            yield from ("--platform", tag)
+
+
+def _no_wheel(name: str, packages: Sequence[Package], target: Target) -> XtaskError:
+    version = next((package.version for package in packages if package.name == name), "")
+    modules = ", ".join(askers(name, packages))
+    return XtaskError(
+        f"`{name}` {version} has no wheel for {target}, and {modules or 'the product'} needs it",
+        help="choose another version of it, take the platform out of `[build] target`, or name "
+        "another base",
+    )
+
+
+def askers(name: str, packages: Sequence[Package]) -> tuple[str, ...]:
+    """Return the modules that a package is there for, through whatever other packages."""
+    required = {package.name: package.required_by for package in packages}
+    seen, todo = set(), [name]
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            todo += required.get(one, ())
+    return tuple(sorted(seen - required.keys()))
 
 
 def pin(package: Package) -> str:

@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.archives import ArchiveError, read_archive, single_top, unpack
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import UntrustedError, XtaskError
 from xtask.files import write_if_changed
 from xtask.manifest.folder import LEFT_OVER_FOLDERS
 from xtask.manifest.notation.text import MAX_BYTES
+from xtask.package.digests import read_digest
 from xtask.process import ProcessError, run
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from xtask.manifest.entries import GitSource
     from xtask.manifest.module import Module
+    from xtask.package.digests import Digest
     from xtask.resolve.lock import Package
 
 # What build back ends write at the top of a project; a folder of assets may well be called `dist`.
@@ -54,19 +55,25 @@ def not_sources(module: Module) -> frozenset[str]:
     return frozenset(module.runtime_folders) | (frozenset() if module.is_package else _BUILT)
 
 
-def source_files(root: Path, left_out: Collection[str] = _BUILT) -> tuple[SourceFile, ...]:
+def source_files(
+    root: Path,
+    left_out: Collection[str] = _BUILT,
+    digest: Digest = read_digest,
+) -> tuple[SourceFile, ...]:
     """Return the files of a module's folder, sorted by path.
 
     Args:
         root: the folder.
         left_out: folders at its top that are no part of the module, see `not_sources`.
+        digest: gives that of a file by its path and what the system says of it.
 
     Raises:
         XtaskError: there is a symbolic link, a device, or a name that is not UTF-8.
     """
     found = []
     for path, relative in _walk(root, "", left_out):
-        mode = path.stat(follow_symlinks=False).st_mode
+        status = path.stat(follow_symlinks=False)
+        mode = status.st_mode
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
@@ -74,7 +81,8 @@ def source_files(root: Path, left_out: Collection[str] = _BUILT) -> tuple[Source
             raise XtaskError(
                 f"{path.path} is {kind}", help="a module's files are regular files; copy it instead"
             )
-        found.append(SourceFile(relative, bool(mode & stat.S_IXUSR), _digest(path.path)))
+        executable = bool(mode & stat.S_IXUSR)
+        found.append(SourceFile(relative, executable, digest(path.path, status)))
     return tuple(sorted(found))
 
 
@@ -100,11 +108,6 @@ def _walk(
                     yield from _walk(entry.path, f"{prefix}{entry.name}/")
             else:
                 yield entry, prefix + entry.name
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - thousands of small files
-        return sha256(stream.read())
 
 
 def source_digest(files: tuple[SourceFile, ...]) -> str:
@@ -195,6 +198,8 @@ def unpacked(archive: Path, digest: str, cache: Path, otherwise: UntrustedError)
         if sha256_file(archive) != digest:
             raise otherwise
         return folder
+    from xtask.archives import unpack  # noqa: PLC0415 - start-up
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         # What is unpacked is what was hashed, even if somebody replaces the file meanwhile.
@@ -214,8 +219,10 @@ def archive_folder(digest: str, cache: Path) -> Path:
 
 
 def _has_single_top(archive: Path) -> bool:
+    from xtask.archives import ArchiveError, top_of  # noqa: PLC0415 - start-up
+
     try:
-        return bool(single_top(read_archive(archive)))
+        return bool(top_of(archive))
     except ArchiveError as error:
         if error.reason != "no-single-top":
             raise

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-from configparser import ConfigParser
-from email.parser import HeaderParser
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.package.declared import imported, trees
@@ -100,7 +98,10 @@ def _named(root: Path, paths: list[str]) -> frozenset[str]:
 
 def _loaded_by_others(site: Path) -> frozenset[str]:
     """Return the distributions that are used without an import of their name by the module."""
-    from packaging.requirements import Requirement  # noqa: PLC0415 - start-up
+    from configparser import ConfigParser  # noqa: PLC0415 - start-up
+    from email.parser import HeaderParser  # noqa: PLC0415
+
+    from packaging.requirements import Requirement  # noqa: PLC0415
 
     found = set(_OF_PYTHON)
     for folder in sorted(site.glob("*.dist-info")):

@@ -1,35 +1,41 @@
-"""One wheel per module that has code, through PyPA `build` (PEP 517).
+"""One wheel per module that has code, by the hooks of its build back end (PEP 517).
 
-Modules with the same build requirements share one isolated environment, and hooks run in a child
-process that stays alive from module to module when their back end is known to allow it. A wheel is
-built from a copy of exactly the files that were hashed, so a back end cannot litter the workspace
-and no umask reaches the wheel.
+Modules with the same build requirements share one isolated environment. Back ends that are known
+to keep no state make one wheel after the other in a child process that stays alive; PyPA `build`
+calls all others, each in a process of its own. A wheel is built from a copy of exactly the files
+that were hashed, so a back end cannot litter the workspace and no umask reaches the wheel.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import platform
 import shutil
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from xtask.digest import hex_of, sha256_file, sha256_of
+from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import XtaskError
 from xtask.package.declared import Seen, imported
-from xtask.package.hooks import HookWorkers
-from xtask.package.requirements import pin, uv
+from xtask.package.hooks import EarlyWorker, HookWorkers
+from xtask.package.requirements import applicable, download, downloaded, pin, uv
 from xtask.process import run
+from xtask.receipts import Receipts, write_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor, Future
 
+    from xtask.package.hooks import HookWorker
     from xtask.package.sources import SourceFile
+    from xtask.receipts import Inputs
     from xtask.resolve.lock import BuildEnvironment
 
 # Back ends without state that one build leaves for the next, with what they load to make a wheel.
@@ -60,13 +66,14 @@ class Project(NamedTuple):
 class Wheel(NamedTuple):
     """A built or downloaded wheel and its digest; `cached` says that nothing had to be done.
 
-    `imports` is what the code of a built one imports.
+    `imports` is what the code of a built one imports, `reason` why it had to be built.
     """
 
     path: Path
     digest: str
     cached: bool
     imports: tuple[Seen, ...] = ()
+    reason: str = ""
 
 
 class BuildError(XtaskError):
@@ -89,11 +96,17 @@ class WheelBuilder:
     """
 
     def __init__(
-        self, projects: Sequence[Project], environments: Sequence[BuildEnvironment], cache: Path
+        self,
+        projects: Sequence[Project],
+        environments: Sequence[BuildEnvironment],
+        cache: Path,
+        early: EarlyWorker | None = None,
     ) -> None:
         """See what is missing in `cache`; each project's requirements have their environment."""
         self._cache = cache
+        self._early = early or EarlyWorker(cache)
         self._locked = {environment.requires: environment for environment in environments}
+        self._receipts = Receipts(cache / "wheels")
         self._places = {
             project.name: cache / "wheels" / _key(project, self._locked[project.requires])
             for project in projects
@@ -101,16 +114,19 @@ class WheelBuilder:
         kept = {name: _kept(place) for name, place in self._places.items()}
         self._found = {name: wheel for name, wheel in kept.items() if wheel}
         self._missing = [project for project in projects if project.name not in self._found]
-        self._width = max(1, min(os.cpu_count() or 1, len(self._missing) // 2))
+        self._width = max(1, min(len(os.sched_getaffinity(0)), len(self._missing) // 2))
         self._workers: dict[tuple[str, ...], HookWorkers] = {}
         self._started: dict[str, Future[Wheel]] = {}
-        self._threads = ThreadPoolExecutor(self._width)
+        self._threads: Executor | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         for project in self._missing:
-            if _is_made(_environment_folder(self._locked[project.requires], self._cache)):
-                self._start(project)
+            environment = self._locked[project.requires]
+            if _is_made(_environment_folder(environment, self._cache)):
+                self._workers_for(project)
+                if len(self._missing) > 1:
+                    self._start(project)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -118,36 +134,74 @@ class WheelBuilder:
 
     def _close(self) -> None:
         """End what builds: the stages after this one have threads and memory for themselves."""
-        self._threads.shutdown(cancel_futures=True)
+        if self._threads:
+            self._threads.shutdown(cancel_futures=True)
         self._stack.close()
 
-    def build(self) -> dict[str, Wheel]:
+    def build(self, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Wheel]:
         """Return the wheel of each project by module name, built in parallel.
+
+        Args:
+            meanwhile: what else there is to do while another process builds the only one.
 
         Raises:
             BuildError: a back end failed.
         """
-        for project in self._missing:
-            if project.name not in self._started:
-                self._start(project)
-        built = {project.name: self._started[project.name].result() for project in self._missing}
+        if len(self._missing) == 1:
+            built = {project.name: self._build(project, meanwhile) for project in self._missing}
+        else:
+            for project in self._missing:
+                if project.name not in self._started:
+                    self._start(project)
+            built = {name: future.result() for name, future in self._started.items()}
         self._close()
+        for name, place in self._places.items():
+            self._receipts.is_now(name, place.name)
+        self._receipts.keep()
         return self._found | built
 
     def _start(self, project: Project) -> None:
+        self._workers_for(project)
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
+
+            self._threads = ThreadPoolExecutor(self._width)
+        self._started[project.name] = self._threads.submit(self._build, project)
+
+    def _build(self, project: Project, meanwhile: Callable[[], object] = lambda: None) -> Wheel:
+        place, environment = self._places[project.name], self._locked[project.requires]
+        inputs = _inputs(project, environment)
+        reason = self._receipts.reason(project.name, place.name, inputs)
+        made = _build(project, self._workers_for(project), place, inputs, meanwhile)
+        return made._replace(reason=reason)
+
+    def _workers_for(self, project: Project) -> HookWorkers:
+        """Return what runs the hooks of a project, after making its environment."""
         if project.requires not in self._workers:
             python = _environment(self._locked[project.requires], self._cache)
-            workers = HookWorkers(python, self._width, _REUSABLE.get(project.back_end, ""))
+            preload = _REUSABLE.get(project.back_end, "")
+            early = self._early.take(python, preload)
+            workers = HookWorkers(python, self._width, preload, early)
             self._workers[project.requires] = self._stack.enter_context(workers)
-        self._started[project.name] = self._threads.submit(
-            _build, project, self._workers[project.requires], self._places[project.name]
-        )
+        return self._workers[project.requires]
 
 
 def _key(project: Project, environment: BuildEnvironment) -> str:
     version = list(sys.version_info[:2])
     made_from = [project.digest, project.package, project.written]
     return hex_of(sha256_of([made_from, environment.document(), version]))
+
+
+def _inputs(project: Project, environment: BuildEnvironment) -> Inputs:
+    """Return what a wheel is made from, for people: it is what `_key` is made of."""
+    package = {project.package: ""} if project.package else {}
+    return {
+        "source": {file.path: f"{file.executable:d}{file.digest}" for file in project.files},
+        "manifest": {"pyproject.toml": sha256(project.written.encode())} if package else {},
+        "package": package,
+        "build requirement": {part.name: sha256_of(pin(part)) for part in environment.packages},
+        "Python": {f"{sys.version_info[0]}.{sys.version_info[1]}": ""},
+    }
 
 
 def _kept(place: Path) -> Wheel | None:
@@ -160,16 +214,24 @@ def _kept(place: Path) -> Wheel | None:
     return wheel if wheel.path.is_file() else None
 
 
-def _build(project: Project, workers: HookWorkers, place: Path) -> Wheel:
+def _build(
+    project: Project,
+    workers: HookWorkers,
+    place: Path,
+    inputs: Inputs,
+    meanwhile: Callable[[], object],
+) -> Wheel:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".build-") as temporary:
         source, output = Path(temporary) / "source", Path(temporary) / "wheel"
         _copy(project, source)
-        name = _run_back_end(project, workers, source, output)
-        imports = imported(project.root, _in_the_product(project))
+        seen = functools.cache(partial(imported, project.root, _in_the_product(project)))
+        name = _run_back_end(project, workers, source, output, lambda: (seen(), meanwhile()))
+        imports = seen()
         wheel = Wheel(place / name, sha256_file(output / name), cached=False, imports=imports)
         receipt = {"name": name, "digest": wheel.digest, "imports": imports}
         (output / "receipt.json").write_text(json.dumps(receipt))
+        write_inputs(output, inputs)
         shutil.rmtree(place, ignore_errors=True)
         output.rename(place)
     return wheel
@@ -182,17 +244,37 @@ def _in_the_product(project: Project) -> list[str]:
     return [path for path in paths if not path.startswith("tests/")]
 
 
-def _run_back_end(project: Project, workers: HookWorkers, source: Path, output: Path) -> str:
-    """Build one wheel and return its file name."""
+def _run_back_end(
+    project: Project,
+    workers: HookWorkers,
+    source: Path,
+    output: Path,
+    meanwhile: Callable[[], object],
+) -> str:
+    """Build one wheel and return its file name; `meanwhile` need not run."""
+    reusable = project.back_end in _REUSABLE
+    with workers.borrow(reusable=reusable) as worker:
+        if not reusable:
+            return _run_through_build(project, worker, workers.python, source, output)
+        try:
+            made = worker.wheel(source, output, project.back_end, project.requires, meanwhile)
+        except CalledProcessError as error:
+            raise BuildError(project, worker.output) from error
+        _require_locked(project, set(made.missing))
+        return made.wheel
+
+
+def _run_through_build(
+    project: Project, worker: HookWorker, python: Path, source: Path, output: Path
+) -> str:
     from build import BuildBackendException, BuildException, ProjectBuilder  # noqa: PLC0415
 
-    with workers.borrow(reusable=project.back_end in _REUSABLE) as worker:
-        try:
-            builder = ProjectBuilder(source, str(workers.python), runner=worker)
-            _require_locked(project, builder.get_requires_for_build("wheel"))
-            return Path(builder.build("wheel", output)).name
-        except (BuildException, BuildBackendException) as error:
-            raise BuildError(project, f"{worker.output}\n{error}") from error
+    try:
+        builder = ProjectBuilder(source, str(python), runner=worker)
+        _require_locked(project, builder.get_requires_for_build("wheel"))
+        return Path(builder.build("wheel", output)).name
+    except (BuildException, BuildBackendException) as error:
+        raise BuildError(project, f"{worker.output}\n{error}") from error
 
 
 def _copy(project: Project, source: Path) -> None:
@@ -240,10 +322,19 @@ def _environment(environment: BuildEnvironment, cache: Path) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         clean = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         run([uv(), "venv", "--quiet", "--python", sys.executable, str(folder)], env=clean)
-        listing = folder / "requirements.txt"
-        listing.write_text("".join(f"{pin(package)}\n" for package in environment.packages))
         install = [uv(), "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
-        install += ["--require-hashes", "--only-binary", ":all:", "--compile-bytecode"]
-        run([*install, "--requirement", str(listing)], env=clean)
+        install += ["--only-binary", ":all:", "--compile-bytecode"]
+        run([*install, *_locked_wheels(environment, folder, cache)], env=clean)
         (folder / "complete").touch()
     return python
+
+
+def _locked_wheels(environment: BuildEnvironment, folder: Path, cache: Path) -> list[str]:
+    """Return the words that let uv install the locked wheels; the kept ones, if they are kept."""
+    packages = applicable(environment.packages, platform.python_version())
+    if packages and downloaded(packages, cache):
+        kept = download(packages, cache)
+        return ["--offline", "--no-index", *(str(path) for path, _ in kept.values())]
+    listing = folder / "requirements.txt"
+    listing.write_text("".join(f"{pin(package)}\n" for package in packages))
+    return ["--require-hashes", "--requirement", str(listing)]

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from xtask.digest import sha256_file
+from xtask.errors import UntrustedError
 from xtask.files import locked, require_writable
-from xtask.image.interpreter import packed
+from xtask.image.base.interpreter import packed
 from xtask.image.layout import Layout
 from xtask.pipeline import unchanged
 from xtask.records.lookup import recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
 
+# Copies in the bundle of what is attached to the image (`attest`).
+_EVIDENCE = ("sbom.cdx.json", "provenance.json")
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A recorded build; `cached` when nothing was made, else `cached_modules` that were not."""
+    """A recorded build; `cached` when nothing was made, else `cached_modules` that were not.
+
+    `reasons` says by name why others were.
+    """
 
     build: Build
     cached: bool
     cached_modules: frozenset[str] = frozenset()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(
@@ -47,39 +58,54 @@ def build(
         XtaskError: a module cannot be built, or an image cannot be made.
     """
     workspace, started = settings.workspace, time.time_ns()
-    with progress.stage("compose") as stage:
-        if known := _of_same_files(settings):
-            stage.cached = True
-            stage.detail = f"{len(known.modules)} modules, no file has changed"
-            return Built(known, cached=True)
-        from xtask.pipeline import make, planning  # noqa: PLC0415 - start-up
+    with ExitStack() as ending:
+        with progress.stage("compose") as stage:
+            known, changed = _of_same_files(settings)
+            if known:
+                stage.cached = True
+                stage.detail = f"{len(known.modules)} modules, no file has changed"
+                return Built(known, cached=True)
+            from xtask.package.hooks import EarlyWorker  # noqa: PLC0415 - start-up
 
-        composed = planning.prove(workspace, locked_only=locked_only)
-        stage.detail = f"{len(composed.selection.modules)} modules"
-    progress.listener.warned(composed.warnings)
-    require_writable(workspace.releases)
-    waiting = partial(progress.listener.waiting, "another build runs in this workspace")
-    with locked(workspace.releases / ".build.lock", waiting):
+            early = ending.enter_context(EarlyWorker(workspace.cache))
+            early.start()
+            stage.because(changed)
+            from xtask.pipeline import make, planning  # noqa: PLC0415 - start-up
+            from xtask.pipeline.rendering import rendered  # noqa: PLC0415
+
+            composed = planning.prove(workspace, locked_only=locked_only)
+            stage.detail = f"{len(composed.selection.modules)} modules"
+        progress.listener.warned(composed.warnings)
+        require_writable(workspace.releases)
+        waiting = partial(progress.listener.waiting, "another build runs in this workspace")
+        ending.enter_context(locked(workspace.releases / ".build.lock", waiting))
         planned = planning.plan(composed, workspace, progress, locked_only=locked_only)
         known = _succeeded(settings, planned.plan.manifest_hash)
         if known and (outputs := _outputs(known, workspace)):
-            make.write_committed(planned, workspace)
+            make.write_committed(planned, workspace, rendered(planned.plan.selection, workspace)[0])
             looked_at = [*planning.inputs(composed, workspace), *outputs]
-            same = unchanged.Unchanged(known.manifest_hash, planned.interpreter.digest)
+            packed_here = [one.digest for one in planned.bases.values() if one.machine_local]
+            same = unchanged.Unchanged(known.manifest_hash, "".join(packed_here))
             unchanged.remember(workspace.cache, same, looked_at, started)
             return Built(known, cached=True)
-        done, cached_modules = make.make(planned, settings, progress, known=known, reason=reason)
-        return Built(done, cached=False, cached_modules=cached_modules)
+        done, cached_modules, reasons = make.make(
+            planned, settings, progress, early, known=known, reason=reason
+        )
+        return Built(done, cached=False, cached_modules=cached_modules, reasons=reasons)
 
 
-def _of_same_files(settings: Settings) -> Build | None:
-    """Return the build that the same files gave, without reading any of them."""
+def _of_same_files(settings: Settings) -> tuple[Build | None, str]:
+    """Return the build that the same files gave, without reading any of them; or what changed."""
     workspace = settings.workspace
-    if same := unchanged.recall(workspace.cache):
-        base = packed(Layout(workspace.layout), workspace.cache)
-        if base and base.digest == same.base:
-            return _succeeded(settings, same.manifest_hash)
-    return None
+    same, changed = unchanged.recall(workspace.cache, workspace.root)
+    if same is None:
+        return None, changed
+    if same.base:
+        base = packed(workspace.cache, Layout(workspace.layout), Layout(workspace.tars))
+        if base is None or base.digest != same.base:
+            return None, "changed: the Python that runs xtask"
+    known = _succeeded(settings, same.manifest_hash)
+    return known, "" if known else "the records do not know the build of these files"
 
 
 def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
@@ -94,11 +120,32 @@ def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
 
 
 def _outputs(build: Build, workspace: Workspace) -> list[Path]:
-    """Return the files that the build made; none when one of them is gone."""
+    """Return the files that the build made or keeps; none when one of them is gone."""
+    from xtask.pipeline import inventory  # noqa: PLC0415 - start-up
+
     layout, digest = Layout(workspace.layout), build.image_digest
     if not digest or not layout.has(digest):
         return []
-    manifest = layout.read_json(digest)
-    blobs = [digest, manifest["config"]["digest"], *(part["digest"] for part in manifest["layers"])]
-    paths = [workspace.root / str(build.bundle) / "image.json", *map(layout.path, blobs)]
-    return paths if all(path.is_file() for path in paths) else []
+    blobs = {digest}
+    for image in layout.platforms(digest).values():
+        if not layout.has(image):
+            return []
+        manifest = layout.read_json(image)
+        parts = (manifest["config"], *manifest["layers"])
+        blobs |= {image, *(part["digest"] for part in parts)}
+    bundle = workspace.root / str(build.bundle)
+    evidence, kept = _evidence(layout, digest, bundle), inventory.complete(bundle, workspace)
+    paths = [bundle / "image.json", *map(layout.path, sorted(blobs)), *evidence, *kept]
+    return paths if evidence and kept and all(path.is_file() for path in paths) else []
+
+
+def _evidence(layout: Layout, image: str, bundle: Path) -> list[Path]:
+    """Return the files with evidence of the image; none when one of them is gone or altered."""
+    copies = [bundle / name for name in _EVIDENCE]
+    try:
+        manifests = [str(line["digest"]) for line in layout.referrers(image)]
+        blobs = {part["digest"] for one in manifests for part in layout.read_json(one)["layers"]}
+        complete = all(sha256_file(copy) in blobs for copy in copies)
+    except (OSError, UntrustedError, KeyError, TypeError):
+        return []
+    return [*copies, *map(layout.path, [*manifests, *sorted(blobs)])] if complete else []

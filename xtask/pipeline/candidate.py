@@ -10,6 +10,7 @@ from xtask.diagnostics import Problems
 from xtask.digest import sha256
 from xtask.errors import RefusedError, UntrustedError
 from xtask.image.archive import hybrid_archive
+from xtask.image.base.installation import machine_platform
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
 from xtask.manifest.environments import TRIAL
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 
 class Bundle(NamedTuple):
-    """What a release needs to know of a bundle."""
+    """What a release needs to know of a bundle.
+
+    Of several platforms it is about this machine's, or else the first by name.
+    """
 
     app: str
     reference: str
+    image_digest: str
     config_digest: str
     diff_ids: tuple[str, ...]
 
@@ -39,8 +44,16 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
         UntrustedError: the bundle is gone.
     """
     found = json.loads(_bundled(workspace, build, "image.json"))
+    platforms = found.get("platforms", {})
+    image = platforms.get(machine_platform(), found)
+    if platforms and image is found:
+        image = platforms[min(platforms)]
     return Bundle(
-        found["app"], found["reference"], found["config_digest"], tuple(found["diff_ids"])
+        found["app"],
+        found["reference"],
+        image["image_digest"],
+        image["config_digest"],
+        tuple(image["diff_ids"]),
     )
 
 
@@ -56,7 +69,9 @@ def base_of(workspace: Workspace, build: Build) -> Base:
             f"the plan in the bundle of build {build.id[:8]} is not the one of its manifest hash",
             help=f"remove {build.bundle} and build the same commit again",
         )
-    return Base(**json.loads(plan)["base"])
+    base = json.loads(plan)["base"]
+    # Of several platforms each has its own; name and kind are the same.
+    return Base(**(base if "name" in base else next(iter(base.values()))))
 
 
 def deployment(workspace: Workspace, release: Release, build: Build) -> Deployment:
@@ -111,8 +126,8 @@ def stop_trial(settings: Settings, progress: Progress) -> bool:
 
 def _candidate(workspace: Workspace, build: Build) -> Deployment:
     """Return a build as something to run, not yet as a release of any environment."""
-    image, layout = build.image_digest, Layout(workspace.layout)
-    if image is None:
+    layout = Layout(workspace.layout)
+    if build.image_digest is None:
         raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
     bundle = read_bundle(workspace, build)
     return Deployment(
@@ -121,11 +136,13 @@ def _candidate(workspace: Workspace, build: Build) -> Deployment:
         release_id=f"build_{build.id[:8]}",
         generation=0,
         manifest_hash=build.manifest_hash,
-        image_digest=image,
+        image_digest=bundle.image_digest,
         config_digest=bundle.config_digest,
         image_reference=bundle.reference,
         port=0,
-        archive=lambda known: hybrid_archive(layout, image, name=bundle.reference, known=known),
+        archive=lambda known: hybrid_archive(
+            layout, bundle.image_digest, name=bundle.reference, known=known
+        ),
         layers=bundle.diff_ids,
     )
 

@@ -9,7 +9,7 @@ from xtask.diagnostics import Problems
 from xtask.files import write_if_changed
 from xtask.manifest.composition import read_composition
 from xtask.pipeline.locking import current_lock, read_lock
-from xtask.pipeline.reading import read_modules
+from xtask.pipeline.reading import read_kept, read_modules
 from xtask.pipeline.registered import Registries
 from xtask.resolve.lock import difference, render_lock
 from xtask.resolve.select import Selection, select
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from xtask.diagnostics import Diagnostic
     from xtask.manifest.module import Module
+    from xtask.pipeline.reading import Kept
     from xtask.resolve.lock import Lock
     from xtask.resolve.pins import Pin
     from xtask.settings import Workspace
@@ -45,7 +46,11 @@ class Composed:
 
 
 def compose(
-    workspace: Workspace, *, locked: bool = False, upgrade: Collection[str] = ()
+    workspace: Workspace,
+    *,
+    locked: bool = False,
+    upgrade: Collection[str] = (),
+    kept: Mapping[str, Kept] | None = None,
 ) -> Composed:
     """Read the composition and every module in it, and prove that they fit.
 
@@ -53,6 +58,7 @@ def compose(
         workspace: where.
         locked: ask no registry for what `modules.lock` does not say.
         upgrade: modules of registries whose newest version is taken.
+        kept: what was kept of every module; nothing else is looked at then.
 
     Raises:
         InvalidError: with everything that is wrong.
@@ -68,7 +74,10 @@ def compose(
     pins = {name: pin for name, pin in (lock.pins if lock else {}).items() if name not in upgrade}
     registries = Registries(composition, workspace, pins, problems, locked=locked)
     packages = lock.packages if lock else ()
-    modules = read_modules(composition, workspace, packages, problems, registries)
+    if kept is None:
+        modules = read_modules(composition, workspace, packages, problems, registries)
+    else:
+        modules = read_kept(composition, kept, packages, problems)
     selection = select(composition, modules, problems)
     problems.raise_if_any()
     chosen = {module.name for module in selection.modules}

@@ -51,7 +51,7 @@ def _check(
 
 
 def _python(_settings: Settings) -> str:
-    from xtask.image.installation import running_installation  # noqa: PLC0415 - one check
+    from xtask.image.base.installation import running_installation  # noqa: PLC0415 - one check
 
     installation = running_installation()
     return f"{installation.version} on {platform.system().lower()}/{platform.machine()}"

@@ -8,8 +8,10 @@ import tomli
 
 from xtask.diagnostics import Problems, did_you_mean
 from xtask.errors import StaleError, UsageError, XtaskError
+from xtask.manifest.composition import INTERPRETER
 from xtask.manifest.entries import IndexSource, RegistrySource
 from xtask.package import requirements
+from xtask.pipeline.bases import base_digest, pinned_digest
 from xtask.pipeline.reading import read_modules
 from xtask.pipeline.registered import Registries
 from xtask.resolve.lock import (
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from xtask.resolve.pins import Pin
     from xtask.settings import Workspace
 
-# Only this machine has exactly these bytes, so another machine may not find them stale.
-_MACHINE_LOCAL = frozenset({"interpreter"})
+# What `--upgrade` calls the base; a package of this name is upgraded where the base has no tag.
+_BASE = "base"
 _MAX_ROUNDS = 4
 
 
@@ -68,7 +70,8 @@ def current_lock(
         composed: what was read.
         workspace: where it was read.
         locked: refuse instead of choosing anew.
-        upgrade: third-party packages, or published modules, whose newest version is taken.
+        upgrade: third-party packages, or published modules, whose newest version is taken; `base`
+            is what the base's tag means now.
 
     Raises:
         StaleError: `locked`, and the lock on disk does not answer; the report is the difference.
@@ -83,17 +86,28 @@ def current_lock(
     problems.raise_if_any()
     if locked:
         kept = (old.packages, old.builds) if old else ((), ())
-        known = _lock(selection, composed.pins, *kept)
+        known = _lock(selection, composed.pins, *kept, _known_digest(composed))
         raise StaleError(
             "modules.lock does not match the manifests",
             report=difference(old, known),
             help="run `xtask lock` and commit modules.lock",
         )
-    names = _upgraded(upgrade, composed)
+    composition = selection.composition
+    renews_base = _BASE in upgrade and composition.base != INTERPRETER
+    names = _upgraded([name for name in upgrade if not (renews_base and name == _BASE)], composed)
     selection, packages = _choose(composed, workspace, old.packages if old else (), names)
     wanted = [module.build_requires for module in selection.modules if module.build_requires]
     builds = requirements.resolve_builds(wanted, old.builds if old else (), names)
-    return selection, _lock(selection, composed.pins, packages, builds)
+    digest = "" if renews_base else _known_digest(composed)
+    digest = digest or base_digest(composition.base, workspace)
+    return selection, _lock(selection, composed.pins, packages, builds, digest)
+
+
+def _known_digest(composed: Composed) -> str:
+    """Return the digest of the base as far as it is known without asking anybody."""
+    base, old = composed.selection.composition.base, composed.lock
+    kept = old.base_digest if old and old.base == base else ""
+    return pinned_digest(base) or kept
 
 
 def _upgraded(upgrade: Sequence[str], composed: Composed) -> list[str]:
@@ -150,7 +164,10 @@ def _choose(
 
 def _answers(lock: Lock, composed: Composed) -> bool:
     selection = composed.selection
-    same = _lock(selection, composed.pins, lock.packages, lock.builds)
+    digest = _known_digest(composed)
+    same = _lock(selection, composed.pins, lock.packages, lock.builds, digest)
+    if not digest and selection.composition.base != INTERPRETER:
+        return False
     wanted = {module.build_requires for module in selection.modules if module.build_requires}
     return same == lock and wanted == {environment.requires for environment in lock.builds}
 
@@ -160,12 +177,14 @@ def _lock(
     pins: Mapping[str, Pin],
     packages: tuple[Package, ...],
     builds: tuple[BuildEnvironment, ...],
+    digest: str,
 ) -> Lock:
     base = selection.composition.base
     entries, chosen = selection.composition.entries, {module.name for module in selection.modules}
     return Lock(
         base=base,
-        machine_local=base in _MACHINE_LOCAL,
+        # Only this machine has exactly these bytes, so another machine may not find them stale.
+        machine_local=base == INTERPRETER,
         modules=locked_modules(
             selection.composition, selection.modules, selection.needs, selection.automatic, pins
         ),
@@ -178,6 +197,7 @@ def _lock(
             and name in entries
             and isinstance(entries[name].source, RegistrySource)
         ),
+        base_digest=digest,
     )
 
 

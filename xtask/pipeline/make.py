@@ -2,120 +2,203 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import hex_of
 from xtask.errors import summary
 from xtask.files import write_folder, write_if_changed
 from xtask.pipeline.compose import write_tree
 from xtask.pipeline.rendering import rendered
+from xtask.pipeline.surface import kept_surfaces
+from xtask.redaction import redacted
 from xtask.resolve.lock import render_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from xtask.image.product import ProductLayer
-    from xtask.package.wheels import WheelBuilder
+    from xtask.package.hooks import EarlyWorker
+    from xtask.package.wheels import Wheel, WheelBuilder
+    from xtask.pipeline import inputs
     from xtask.pipeline.planning import Planned
     from xtask.pipeline.progress import Outcome, Progress
-    from xtask.records.store import Records
+    from xtask.records.attempts import Attempts
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
 
 
-def make(
-    planned: Planned, settings: Settings, progress: Progress, *, known: Build | None, reason: str
-) -> tuple[Build, frozenset[str]]:
+def make(  # noqa: PLR0913 - what the story has gathered so far
+    planned: Planned,
+    settings: Settings,
+    progress: Progress,
+    early: EarlyWorker,
+    *,
+    known: Build | None,
+    reason: str,
+) -> tuple[Build, frozenset[str], Mapping[str, str]]:
     """Record a build that runs, run its stages, and record how it ended.
 
     Args:
         planned: what to make.
         settings: where, for whom, which records.
         progress: who is told.
+        early: what may have been started for the wheels before it was known which are missing.
         known: a build of this plan that has succeeded, and of which something is gone.
         reason: why, for the records.
 
     Returns:
-        the build, and the modules whose layer did not have to be made.
+        the build, the modules whose layer did not have to be made, and why others had to.
 
     Raises:
         InvalidError: imports are wrong.
         XtaskError: a module cannot be built, or an image cannot be made.
     """
-    from xtask.pipeline import stages  # noqa: PLC0415 - start-up
+    from xtask.pipeline import inputs, layering, stages  # noqa: PLC0415 - start-up
 
     plan, workspace = planned.plan, settings.workspace
-    with stages.wheel_builder(plan, planned.files, workspace) as builder:
-        # SQLAlchemy takes long to import: the back end loads at the same time.
-        from xtask.records.store import open_records  # noqa: PLC0415
+    with (
+        inputs.fetching(plan, workspace) as built_with,
+        stages.wheel_builder(plan, planned.files, workspace, early) as builder,
+        _open_builds(settings) as records,
+    ):
+        row = known or records.begin_build(
+            plan.manifest_hash,
+            profile=plan.selection.composition.profile,
+            modules=stages.recorded_modules(plan, {}),
+            actor=settings.actor,
+            reason=redacted(reason),
+            alone=settings.is_embedded,
+        )
+        try:
+            started = datetime.now(UTC)
+            story = _Story(planned, settings, progress, builder, built_with, records, row)
+            parts = _parts(story)
+            done = _finish(story, parts, started)
+        except BaseException as error:
+            if not known:
+                records.fail_build(row.id, redacted(summary(error)))
+            raise
+    reasons = layering.reasons_of_modules(parts.wheels, parts.layers)
+    return done, layering.cached_modules(parts.layers), reasons
 
-        with open_records(settings.database_url) as records:
-            row = known or records.begin_build(
-                plan.manifest_hash,
-                profile=plan.selection.composition.profile,
-                modules=stages.recorded_modules(plan, {}),
-                actor=settings.actor,
-                reason=reason,
-                alone=settings.is_embedded,
-            )
-            try:
-                done, layers = _run(planned, workspace, progress, builder, records, row)
-            except BaseException as error:
-                if not known:
-                    records.fail_build(row.id, summary(error))
-                raise
-    return done, stages.cached_modules(layers)
+
+def _open_builds(settings: Settings) -> AbstractContextManager[Attempts]:
+    """Return the builds to write to, an embedded database's the short way."""
+    from uuid import uuid4  # noqa: PLC0415 - start-up
+
+    from xtask.records.direct import open_direct  # noqa: PLC0415
+
+    if settings.is_embedded:
+        file = settings.workspace.records
+        if direct := open_direct(file, now=lambda: datetime.now(UTC), new_id=uuid4):
+            return direct
+    from xtask.records.store import open_records  # noqa: PLC0415
+
+    return open_records(settings.database_url)
 
 
-def _run(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
-    planned: Planned,
-    workspace: Workspace,
-    progress: Progress,
-    builder: WheelBuilder,
-    records: Records,
-    row: Build,
-) -> tuple[Build, dict[str, ProductLayer]]:
-    """Generate, package, layer, check, assemble, record: what has to be made is made here."""
-    from xtask.pipeline import stages  # noqa: PLC0415 - start-up
+class _Story(NamedTuple):
+    """What the stages of one build share."""
 
-    plan = planned.plan
-    before = row if row.status == "succeeded" else None
+    planned: Planned
+    settings: Settings
+    progress: Progress
+    builder: WheelBuilder
+    built_with: Future[inputs.Wheels]
+    records: Attempts
+    row: Build
 
-    def stage_of(name: str, percent: int) -> AbstractContextManager[Outcome]:
-        if before is None:
-            records.advance_build(row.id, name, percent)
-        return progress.stage(name)
+    @property
+    def before(self) -> Build | None:
+        """The build of this plan that has succeeded, and of which something is gone."""
+        return self.row if self.row.status == "succeeded" else None
 
-    with stage_of("generate", 5) as stage:
-        generated, stage.cached = rendered(plan.selection, workspace)
-    with stage_of("package", 10) as stage:
-        wheels = stages.package(plan, builder, workspace)
-        stage.cached = all(wheel.cached for wheel in wheels.values())
-        stage.detail = f"{len(wheels)} wheels"
-    with stage_of("layers", 50) as stage:
-        layers = stages.layers(plan, wheels, generated, workspace)
-        stage.cached = all(layer.cached for layer in layers.values())
-    with stage_of("check", 75):
-        stages.check(plan, wheels, layers, workspace)
-    with stage_of("image", 90) as stage:
-        image = stages.assemble_image(plan, planned.interpreter, layers, workspace, before=before)
+    def stage(self, name: str, percent: int) -> AbstractContextManager[Outcome]:
+        """Begin a stage, and record how far a new build is with it."""
+        if self.before is None:
+            self.records.advance_build(self.row.id, name, percent)
+        return self.progress.stage(name)
+
+
+class _Parts(NamedTuple):
+    """What an image is assembled from; `surfaces` gives what the code of its modules promises."""
+
+    generated: dict[str, bytes]
+    wheels: dict[str, dict[str, Wheel]]
+    layers: dict[str, dict[str, ProductLayer]]
+    surfaces: Callable[[], dict[str, dict[str, Any]]]
+
+
+def _parts(story: _Story) -> _Parts:
+    """Generate, package, layer, check: what of it has to be made is made."""
+    from xtask.pipeline import checking, layering, secrecy, stages  # noqa: PLC0415 - start-up
+
+    planned, plan, workspace = story.planned, story.planned.plan, story.settings.workspace
+    with story.stage("secrets", 2):
+        watch = secrecy.look_through(planned, workspace)
+    with story.stage("generate", 5) as stage:
+        generated, why = rendered(plan.selection, workspace)
+        stage.cached = not why
+        stage.because(why)
+        secrecy.look_at_generated(watch, generated, workspace)
+    with story.stage("package", 10) as stage:
+        wheels = stages.package(planned, story.builder, workspace)
+        stage.cached = all(wheel.cached for found in wheels.values() for wheel in found.values())
+        number = len({wheel.path for found in wheels.values() for wheel in found.values()})
+        stage.detail = f"{number} wheels"
+        stage.reasons = layering.reasons(wheels)
+    with story.stage("layers", 50) as stage:
+        layers = layering.layers(planned, wheels, generated, workspace, watch)
+        stage.cached = all(layer.cached for found in layers.values() for layer in found.values())
+        stage.reasons = layering.reasons(layers)
+    with story.stage("check", 75):
+        # Looking at code again is something to do while another process imports it.
+        seen = cache(partial(kept_surfaces, plan.selection.modules, plan.sources, workspace.cache))
+        warnings = checking.check(planned, wheels, layers, workspace, meanwhile=seen)
+    story.progress.listener.warned((*warnings, *watch.unused()))
+    return _Parts(generated, wheels, layers, seen)
+
+
+def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
+    """Assemble, attest, record."""
+    from xtask.pipeline import attest, inputs, stages  # noqa: PLC0415 - start-up
+
+    planned, workspace, before = story.planned, story.settings.workspace, story.before
+    with story.stage("image", 90) as stage:
+        image = stages.assemble_image(planned, parts.layers, workspace, before=before)
+        stage.because("something of it was gone" if before else "no build has this manifest hash")
         stage.detail = hex_of(image.digest)[:16]
-    with stage_of("record", 95):
-        bundle = workspace.bundles / hex_of(plan.manifest_hash)
-        write_folder(bundle, stages.bundle(plan, generated, image))
-        write_committed(planned, workspace)
-        done = records.finish_build(
-            row.id,
+    with story.stage("attest", 93) as stage:
+        evidence = attest.attest(
+            attest.Made(planned, image, parts.wheels, parts.layers),
+            story.row,
+            story.settings,
+            started=started,
+            finished=datetime.now(UTC),
+        )
+        stage.detail = evidence.says
+    with story.stage("record", 95):
+        bundle = workspace.bundles / hex_of(planned.plan.manifest_hash)
+        built_with = story.built_with.result()
+        kept = inputs.keep(planned, parts.wheels, built_with, workspace)
+        made = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
+        write_folder(bundle, made | evidence.files | kept)
+        write_committed(planned, workspace, parts.generated)
+        return story.records.finish_build(
+            story.row.id,
             image_digest=image.digest,
             config_digest=image.config_digest,
             image_ref=image.reference,
             bundle=str(bundle.relative_to(workspace.root)),
-            modules=stages.recorded_modules(plan, layers),
+            modules=stages.recorded_modules(planned.plan, parts.layers),
         )
-    return done, layers
 
 
-def write_committed(planned: Planned, workspace: Workspace) -> None:
+def write_committed(planned: Planned, workspace: Workspace, generated: Mapping[str, bytes]) -> None:
     """Write what is committed beside the manifests, each file only when it changed."""
-    write_tree(rendered(planned.plan.selection, workspace)[0], workspace)
+    write_tree(generated, workspace)
     write_if_changed(workspace.lock, render_lock(planned.plan.lock).encode())

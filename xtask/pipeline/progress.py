@@ -8,18 +8,23 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from xtask.diagnostics import Diagnostic
 
 
 class Stage(NamedTuple):
-    """One finished stage; `cached` means that nothing had to be done."""
+    """One finished stage; `cached` means that nothing had to be done.
+
+    `reasons` says why something had to be, by the name of what was made; one without a name is
+    that of the stage itself.
+    """
 
     name: str
     seconds: float
     cached: bool
     detail: str
+    reasons: Mapping[str, str]
 
 
 class Listener(Protocol):
@@ -36,6 +41,9 @@ class Listener(Protocol):
 
     def waiting(self, reason: str) -> None:
         """Nothing goes on until somebody else is done."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """So many bytes of what the running stage transfers are there; from any thread."""
 
     def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
         """Something is worth a look, and ends nothing."""
@@ -56,6 +64,9 @@ class Silent:
     def waiting(self, reason: str) -> None:
         """Say nothing."""
 
+    def advanced(self, done: int, total: int) -> None:
+        """Say nothing."""
+
     def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
         """Say nothing."""
 
@@ -66,6 +77,11 @@ class Outcome:
 
     cached: bool = False
     detail: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def because(self, reason: str) -> None:
+        """Say why the stage had something to do."""
+        self.reasons = {"": reason} if reason else {}
 
 
 @dataclass(slots=True)
@@ -86,6 +102,7 @@ class Progress:
         except BaseException:
             self.listener.failed(name)
             raise
-        stage = Stage(name, perf_counter() - start, outcome.cached, outcome.detail)
+        seconds = perf_counter() - start
+        stage = Stage(name, seconds, outcome.cached, outcome.detail, outcome.reasons)
         self.stages.append(stage)
         self.listener.finished(stage)

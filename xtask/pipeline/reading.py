@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import UntrustedError, XtaskError
 from xtask.manifest.dialects import read_manifest, read_module
@@ -19,22 +19,71 @@ from xtask.manifest.entries import (
 )
 from xtask.manifest.table import shortened
 from xtask.package import requirements, sources
+from xtask.package.digests import read_digest
 from xtask.pipeline.registered import Registries, is_remote, read_registered
 from xtask.resolve.lock import normalised
 from xtask.resolve.ranges import semantic_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from xtask.diagnostics import Problems
     from xtask.manifest.composition import Composition
     from xtask.manifest.entries import Entry
     from xtask.manifest.module import Module
+    from xtask.package.digests import Digest
     from xtask.resolve.lock import Lock, Package
     from xtask.resolve.select import Selection
     from xtask.settings import Workspace
 
 _FETCHED = 2
+
+
+class Kept(NamedTuple):
+    """What was kept of a module, a folder or one manifest, and the path that it was read at."""
+
+    path: Path
+    shown: str
+
+
+def read_kept(
+    composition: Composition,
+    kept: Mapping[str, Kept],
+    packages: Sequence[Package],
+    problems: Problems,
+) -> dict[str, Module]:
+    """Return every module of the composition from what was kept of it, asking nobody.
+
+    Args:
+        composition: what to read.
+        kept: what there is, by name.
+        packages: which versions of published modules are chosen.
+        problems: where everything wrong goes.
+    """
+    modules = {}
+    for entry in composition.entries.values():
+        if (there := kept.get(entry.name)) is None:
+            continue
+        if there.path.is_dir():
+            called = entry.name if _is_unnamed(entry, composition) else ""
+            module = read_module(there.path, there.shown, problems, called=called)
+        else:
+            module = read_manifest(there.path, there.shown, problems)
+        if module:
+            modules[entry.name] = _versioned(entry, module, packages)
+    return modules
+
+
+def _is_unnamed(entry: Entry, composition: Composition) -> bool:
+    """Return whether a module's folder has no name of its own, and takes the entry's."""
+    match entry.source:
+        case GitSource(path=path):
+            return path == "."
+        case RegistrySource(registry):
+            return is_remote(composition.registries.get(registry))
+        case source:
+            return isinstance(source, ArchiveSource)
 
 
 def _versioned(entry: Entry, module: Module, packages: Sequence[Package]) -> Module:
@@ -198,15 +247,21 @@ def _read_published(
 
 
 def source_digests(
-    selection: Selection, lock: Lock
+    selection: Selection, lock: Lock, digest: Digest = read_digest
 ) -> tuple[Mapping[str, str], Mapping[str, tuple[sources.SourceFile, ...]]]:
-    """Return the source digest of each module, and the files of those that have a folder."""
+    """Return the source digest of each module, and the files of those that have a folder.
+
+    Args:
+        selection: the modules.
+        lock: what is chosen of published ones.
+        digest: gives that of a file by its path and what the system says of it.
+    """
     digests: dict[str, str] = {}
     files: dict[str, tuple[sources.SourceFile, ...]] = {}
     for module in selection.modules:
         if module.root is not None:
             left_out = sources.not_sources(module)
-            files[module.name] = sources.source_files(module.root, left_out)
+            files[module.name] = sources.source_files(module.root, left_out, digest)
             digests[module.name] = sources.source_digest(files[module.name])
         else:
             source = selection.composition.entries[module.name].source

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
-from xtask.archives import LIMITS
 from xtask.diagnostics import did_you_mean, listed
 from xtask.digest import hex_of, sha256
 from xtask.errors import StaleError, UntrustedError
@@ -202,7 +201,8 @@ def _of_address(
 
 
 def _fetched(address: str, entry: Entry, wanted: _Wanted, cache: Path) -> tuple[Path, str]:
-    from xtask.package.fetch import fetch  # noqa: PLC0415 - start-up
+    from xtask.archives import LIMITS  # noqa: PLC0415 - start-up
+    from xtask.package.fetch import fetch  # noqa: PLC0415
 
     data = fetch(address, limit=LIMITS.archive)
     digest = wanted.digest or sha256(data)

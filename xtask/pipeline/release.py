@@ -15,6 +15,7 @@ from xtask.manifest.composition import read_composition
 from xtask.pipeline.candidate import base_of, deployment, read_bundle
 from xtask.pipeline.resume import activate, operating, recover
 from xtask.records.store import open_records
+from xtask.redaction import redacted
 from xtask.release.target import target
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _perform(settings: Settings, progress: Progress, records: Records, step: _St
             layout.verify(str(digest))
     release = records.begin_release(
         step.environment, step.build.id, target=step.target, port=step.port,
-        actor=settings.actor, reason=step.reason, restores=step.restores,
+        actor=settings.actor, reason=redacted(step.reason), restores=step.restores,
     )  # fmt: skip
     runner = target(step.target)
     try:
@@ -110,7 +111,7 @@ def _perform(settings: Settings, progress: Progress, records: Records, step: _St
         with progress.stage("switch"):
             runner.switch(candidate)
     except BaseException as error:
-        recover(settings, records, release, summary(error))
+        recover(settings, records, release, redacted(summary(error)))
         raise
     return activate(settings, progress, records, release)
 

@@ -14,6 +14,7 @@ from xtask.manifest.table import shortened
 from xtask.pipeline.candidate import deployment, read_bundle
 from xtask.records.rules import IN_FLIGHT
 from xtask.records.store import open_records
+from xtask.redaction import redacted
 from xtask.release.target import target
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def recover(settings: Settings, records: Records, release: Release, why: str) ->
         runner.remove(failed.app, failed.environment, keep=keep)
     except XtaskError as error:
         if now.status != "recovery_required":
-            records.require_recovery(release.id, f"{why}; then: {error.message}")
+            records.require_recovery(release.id, f"{why}; then: {redacted(error.message)}")
         raise
     records.fail_release(release.id, why)
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Problems
 from xtask.digest import canonical_json, hex_of
 from xtask.errors import UntrustedError
-from xtask.image.assemble import MAX_LAYERS, ImageConfig, assemble, bucket
+from xtask.image.assemble import ImageConfig, assemble, assemble_index
 from xtask.image.layout import Layout
-from xtask.image.product import SITE, generated_layer, wheels_layer
-from xtask.image.site import merge_sites
+from xtask.image.product import SITE
 from xtask.manifest.entries import IndexSource
 from xtask.manifest.project import written_project
 from xtask.package import requirements
-from xtask.package.check import check_imports
-from xtask.package.declared import check_declared, providers
+from xtask.package.target import Target
 from xtask.package.wheels import Project, Wheel, WheelBuilder
-from xtask.pipeline.surface import surfaces
+from xtask.pipeline.bases import base_name
+from xtask.pipeline.layering import by_module
 from xtask.records.values import BuildModule
 from xtask.resolve.lock import normalised
 
@@ -25,23 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xtask.image.assemble import Image
-    from xtask.image.interpreter import Interpreter
+    from xtask.image.base.values import Base
     from xtask.image.product import ProductLayer
+    from xtask.package.hooks import EarlyWorker
     from xtask.package.sources import SourceFile
+    from xtask.pipeline.planning import Planned
     from xtask.records.values import Build
     from xtask.resolve.plan import Plan
     from xtask.settings import Workspace
 
-# Names of the layers that are not a module; a module's name has no space.
-THIRD_PARTY = "third party"
-COMPOSITION = "the composition"
-# Base, third party, composition.
-_OTHER_LAYERS = 3
 _PORT = 8000
 
 
 def wheel_builder(
-    plan: Plan, files: Mapping[str, tuple[SourceFile, ...]], workspace: Workspace
+    plan: Plan,
+    files: Mapping[str, tuple[SourceFile, ...]],
+    workspace: Workspace,
+    early: EarlyWorker | None = None,
 ) -> WheelBuilder:
     """Return what builds the wheels of all modules that have code here."""
     projects = [
@@ -58,20 +57,68 @@ def wheel_builder(
         for module in plan.selection.modules
         if module.root is not None and module.distribution is not None
     ]
-    return WheelBuilder(projects, plan.lock.builds, workspace.cache)
+    return WheelBuilder(projects, plan.lock.builds, workspace.cache, early)
 
 
-def package(plan: Plan, builder: WheelBuilder, workspace: Workspace) -> dict[str, Wheel]:
-    """Return the wheels of modules by name, and of other distributions by `name==version`."""
-    locked = requirements.applicable(plan.lock.packages, plan.base.python)
-    paths = requirements.download(locked, workspace.cache)
+def package(
+    planned: Planned, builder: WheelBuilder, workspace: Workspace
+) -> dict[str, dict[str, Wheel]]:
+    """Return for each platform the wheels of modules by name, and of others by `name==version`.
+
+    Raises:
+        InvalidError: a module has a wheel for this machine's Python, and the base is another one.
+        XtaskError: a module cannot be built, or a third-party package has no wheel that fits.
+    """
+    plan = planned.plan
+    found = {
+        platform: _downloaded(plan, base, workspace) for platform, base in planned.bases.items()
+    }
+    own = builder.build(_load_reader)
+    if not all(base.has_bytecode for base in planned.bases.values()):
+        _require_pure(plan, own)
+    return {platform: wheels | own for platform, wheels in found.items()}
+
+
+def _load_reader() -> None:
+    """Import what reads the wheel that is being built."""
+    import installer.sources  # noqa: F401, PLC0415 - start-up
+    import packaging.utils  # noqa: F401, PLC0415
+
+    import xtask.image.contents  # noqa: F401, PLC0415
+
+
+def _downloaded(plan: Plan, base: Base, workspace: Workspace) -> dict[str, Wheel]:
+    locked = requirements.applicable(plan.lock.packages, base.python, base.platform)
+    paths = requirements.download(locked, workspace.cache, target_of(base))
     owners = _published(plan)
-    downloaded = {
+    return {
         owners.get(name, f"{name}=={distribution.version}"): Wheel(path, digest, cached=True)
         for distribution in locked
         for name, (path, digest) in [(distribution.name, paths[distribution.name])]
     }
-    return downloaded | builder.build()
+
+
+def target_of(base: Base) -> Target | None:
+    """Return which Python wheels are chosen for; None for the one that runs xtask."""
+    return None if base.has_bytecode else Target(base.python, base.platform, base.libc)
+
+
+def _require_pure(plan: Plan, own: Mapping[str, Wheel]) -> None:
+    """Refuse wheels that only the Python which runs xtask can use (XT0406)."""
+    problems = Problems()
+    for module in plan.selection.modules:
+        wheel = own.get(module.name)
+        if wheel and not wheel.path.name.endswith("-none-any.whl"):
+            problems.add(
+                "XT0406",
+                f"the wheel of module `{module.name}` is for this machine's Python, "
+                f"and base `{plan.lock.base}` has its own",
+                module.place,
+                wheel.path.name,
+                help="keep compiled code in a package of its own with a wheel for each platform, "
+                "or use base `interpreter`",
+            )
+    problems.raise_if_any()
 
 
 def _published(plan: Plan) -> dict[str, str]:
@@ -85,110 +132,81 @@ def _published(plan: Plan) -> dict[str, str]:
     }
 
 
-def layers(
-    plan: Plan, wheels: Mapping[str, Wheel], generated: Mapping[str, bytes], workspace: Workspace
-) -> dict[str, ProductLayer]:
-    """Return the layers above the base by what they hold, lowest and most stable first."""
-    layout, cache, python = Layout(workspace.layout), workspace.cache, plan.base.python
-    modules = {module.name: module for module in plan.selection.modules}
-    own = [name for name in modules if name in wheels]
-    groups = {THIRD_PARTY: sorted(wheels.keys() - modules.keys())}
-    groups |= {" ".join(group): group for group in bucket(own, MAX_LAYERS - _OTHER_LAYERS)}
-    found = {
-        label: wheels_layer(
-            layout,
-            cache,
-            {wheels[name].path: wheels[name].digest for name in group},
-            python=python,
-            third_party=not any(name in modules and modules[name].root for name in group),
-        )
-        for label, group in groups.items()
-        if group
-    }
-    runtime = {name: data for name, data in generated.items() if not _is_for_a_bundler(name)}
-    found[COMPOSITION] = generated_layer(layout, cache, runtime, python=python)
-    return found
-
-
-def _is_for_a_bundler(name: str) -> bool:
-    return name.endswith(".ts") or name == "package.json"
-
-
-def check(
-    plan: Plan,
-    wheels: Mapping[str, Wheel],
-    layers: Mapping[str, ProductLayer],
-    workspace: Workspace,
-) -> None:
-    """Import all that the registry names, from exactly the files that the layers hold.
-
-    Raises:
-        InvalidError: something cannot be imported, or is used without being declared.
-        XtaskError: two layers write one path.
-    """
-    from xtask.image.contents import refuse_overlap  # noqa: PLC0415 - start-up
-    from xtask.image.layer import Entry  # noqa: PLC0415
-
-    refuse_overlap(
-        {label: [Entry(path, b"") for path in part.paths] for label, part in layers.items()}
-    )
-    problems = Problems()
-    site = workspace.cache / "site"
-    merge_sites([part.site for part in layers.values()], site)
-    check_imports(plan.selection, site, problems)
-    uses = {name: wheel.imports for name, wheel in wheels.items()}
-    if THIRD_PARTY in layers:
-        check_declared(plan.selection, uses, providers(layers[THIRD_PARTY].site), problems)
-    problems.raise_if_any()
-
-
 def assemble_image(
-    plan: Plan,
-    interpreter: Interpreter,
-    layers: Mapping[str, ProductLayer],
+    planned: Planned,
+    layers: Mapping[str, Mapping[str, ProductLayer]],
     workspace: Workspace,
     *,
     before: Build | None,
 ) -> Image:
-    """Put base and layers together; the reference is `repository:<start of the manifest hash>`.
+    """Put bases and layers together; the reference is `repository:<start of the manifest hash>`.
+
+    Several platforms have an image each, and their index is the image of the product.
 
     Raises:
         UntrustedError: `before`, a build of the same plan, has another image.
     """
     if before:
         _require_same_layers(before, layers)
-    composition = plan.selection.composition
+    plan, layout = planned.plan, Layout(workspace.layout)
+    reference = f"{plan.selection.composition.repository}:{hex_of(plan.manifest_hash)[:16]}"
+    expected = before.image_digest if before else None
+    alone = len(planned.bases) == 1
+    images = {
+        platform: assemble(
+            layout,
+            layers=[*base.layers, *(part.layer for part in layers[platform].values())],
+            config=_config(plan, base),
+            annotations=_labels(plan) | _base_annotations(plan, base),
+            reference=reference if alone else "",
+            expected=expected if alone else None,
+        )
+        for platform, base in planned.bases.items()
+    }
+    if alone:
+        return next(iter(images.values()))
+    return assemble_index(
+        layout, images, annotations=_labels(plan), reference=reference, expected=expected
+    )
+
+
+def _config(plan: Plan, base: Base) -> ImageConfig:
     env = {
-        "PATH": "/usr/local/bin",
+        **dict(base.env),
         "PYTHONPATH": f"/{SITE}",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    if composition.profile == "debug":
+    if plan.selection.composition.profile == "debug":
         env["PYTHONFAULTHANDLER"] = "1"
-    config = ImageConfig(
-        entrypoint=(interpreter.executable, "-m", "generated"),
+    return ImageConfig(
+        entrypoint=(base.executable, "-m", "generated"),
         env=env,
-        labels={
-            "org.opencontainers.image.title": composition.app,
-            "xtask.manifest-hash": plan.manifest_hash,
-        },
+        labels=_labels(plan) | _base_annotations(plan, base),
         port=_PORT,
-        platform=composition.platform,
-    )
-    return assemble(
-        Layout(workspace.layout),
-        layers=[interpreter.layer, *(part.layer for part in layers.values())],
-        config=config,
-        annotations=dict(config.labels),
-        reference=f"{composition.repository}:{hex_of(plan.manifest_hash)[:16]}",
-        expected=before.image_digest if before else None,
+        platform=base.platform,
     )
 
 
-def _require_same_layers(before: Build, layers: Mapping[str, ProductLayer]) -> None:
+def _labels(plan: Plan) -> dict[str, str]:
+    return {
+        "org.opencontainers.image.title": plan.selection.composition.app,
+        "xtask.manifest-hash": plan.manifest_hash,
+    }
+
+
+def _base_annotations(plan: Plan, base: Base) -> dict[str, str]:
+    """Return what names an image below ours (OCI Image Specification 1.1, "Annotations")."""
+    if base.machine_local:
+        return {}
+    name = base_name(plan.lock.base)
+    prefix = "org.opencontainers.image.base"
+    return {f"{prefix}.digest": base.digest, **({f"{prefix}.name": name} if name else {})}
+
+
+def _require_same_layers(before: Build, layers: Mapping[str, Mapping[str, ProductLayer]]) -> None:
     """Refuse a module whose layer is another one than the same plan gave before, by its name."""
-    now = _by_module(layers)
+    now = by_module(layers)
     for module in before.modules:
         made = now.get(module.id)
         if made and module.layer_digest and made.layer.digest != module.layer_digest:
@@ -200,7 +218,9 @@ def _require_same_layers(before: Build, layers: Mapping[str, ProductLayer]) -> N
             )
 
 
-def bundle(plan: Plan, generated: Mapping[str, bytes], image: Image) -> dict[str, bytes]:
+def bundle(
+    plan: Plan, generated: Mapping[str, bytes], image: Image, surfaces: Mapping[str, Any]
+) -> dict[str, bytes]:
     """Return the files of a bundle by path: what was made, and from what."""
     described = {
         "schema": 1,
@@ -209,19 +229,34 @@ def bundle(plan: Plan, generated: Mapping[str, bytes], image: Image) -> dict[str
         "image_digest": image.digest,
         "config_digest": image.config_digest,
         "reference": image.reference,
+        "compressor": plan.compressor,
         "diff_ids": [layer.diff_id for layer in image.layers],
     }
+    if image.platforms:
+        described["platforms"] = {
+            platform: {
+                "image_digest": one.digest,
+                "config_digest": one.config_digest,
+                "diff_ids": [layer.diff_id for layer in one.layers],
+            }
+            for platform, one in image.platforms
+        }
     return {
         "image.json": canonical_json(described),
         "plan.json": canonical_json(plan.document()),
-        "surface.json": canonical_json(surfaces(plan.selection.modules)),
+        "surface.json": canonical_json(surfaces),
         **{f"generated/{name}": data for name, data in generated.items()},
     }
 
 
-def recorded_modules(plan: Plan, layers: Mapping[str, ProductLayer]) -> list[BuildModule]:
-    """Return the modules as a build's row names them, with the layer that each one is in."""
-    digests = {name: part.layer.digest for name, part in _by_module(layers).items()}
+def recorded_modules(
+    plan: Plan, layers: Mapping[str, Mapping[str, ProductLayer]]
+) -> list[BuildModule]:
+    """Return the modules as a build's row names them, with the layer that each one is in.
+
+    Of several platforms it is the layer for the first by name.
+    """
+    digests = {name: part.layer.digest for name, part in by_module(layers).items()}
     return [
         BuildModule(
             id=module.name,
@@ -231,18 +266,3 @@ def recorded_modules(plan: Plan, layers: Mapping[str, ProductLayer]) -> list[Bui
         )
         for module in plan.selection.modules
     ]
-
-
-def cached_modules(layers: Mapping[str, ProductLayer]) -> frozenset[str]:
-    """Return the modules whose layer did not have to be made."""
-    return frozenset(name for name, part in _by_module(layers).items() if part.cached)
-
-
-def _by_module(layers: Mapping[str, ProductLayer]) -> dict[str, ProductLayer]:
-    """Return the layer of each module; several share one when there are many."""
-    return {
-        name: part
-        for label, part in layers.items()
-        if label not in {THIRD_PARTY, COMPOSITION}
-        for name in label.split(" ")
-    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import xtask.manifest
 from xtask.diagnostics import Problems
 from xtask.digest import canonical_json, sha256_file, sha256_of, sha256_of_files
-from xtask.files import write_if_changed
+from xtask.files import write_cache
 from xtask.manifest.code import read_code
 from xtask.manifest.dialects.native import package_root
 from xtask.manifest.dialects.shared import operations, python_files
@@ -50,17 +50,17 @@ def kept_surfaces(
     """
     file, recipe = cache / "surfaces.json", _recipe()
     try:
-        known = json.loads(file.read_bytes())
+        before: dict[str, Any] = json.loads(file.read_bytes())
     except (OSError, ValueError):
-        known = {}
+        before = {}
     found, kept = {}, {}
     for module in modules:
         if module.root is not None:
             key = sha256_of([recipe, module.name, module.place.source.path, digests[module.name]])
-            if key not in known:
-                known[key] = _surface(module, _package(module, module.root))
-            found[module.name] = kept[key] = known[key]
-    write_if_changed(file, canonical_json(kept))
+            kept[key] = before.get(key) or _surface(module, _package(module, module.root))
+            found[module.name] = kept[key]
+    if kept.keys() != before.keys():
+        write_cache(file, canonical_json(kept))
     return found
 
 

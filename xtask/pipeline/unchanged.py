@@ -10,19 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.files import Signature, signature, write_atomic
+from xtask.files import is_settled, signature, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 _FILE = "unchanged.json"
-# The kernel's clock for file times ticks 100 to 1,000 times a second (CONFIG_HZ).
-_TICK_NS = 20_000_000
 
 
 class Unchanged(NamedTuple):
-    """The manifest hash that a build came to, and the base digest that it used."""
+    """The manifest hash that a build came to, and the digest of the base if it was packed here."""
 
     manifest_hash: str
     base: str
@@ -38,24 +36,29 @@ def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int)
         started: when it began to look, in nanoseconds since the epoch.
     """
     signatures = {str(path): signature(path) for path in sorted(set(paths))}
-    if all(found and _is_older(found, started - _TICK_NS) for found in signatures.values()):
-        document = {**found._asdict(), "files": signatures}
+    if all(found and is_settled(found, started) for found in signatures.values()):
+        document = {**found._asdict(), "cache": str(cache), "files": signatures}
         write_atomic(cache / _FILE, json.dumps(document).encode())
 
 
-def _is_older(found: Signature, moment: int) -> bool:
-    _, modified, changed, _ = found
-    return max(modified, changed) < moment
+def recall(cache: Path, root: Path) -> tuple[Unchanged | None, str]:
+    """Return what the last build came to that changed nothing, if nothing has changed since.
 
+    Args:
+        cache: folder for what can be thrown away.
+        root: the folder that paths are shown relative to.
 
-def recall(cache: Path) -> Unchanged | None:
-    """Return what the last build came to that changed nothing, if nothing has changed since."""
+    Returns:
+        nothing and in words what has changed, else what it came to.
+    """
     try:
         document = json.loads((cache / _FILE).read_bytes())
+        if document["cache"] != str(cache):  # a copy, and the files are those of the original
+            return None, "the workspace was moved or copied"
         for path, then in document["files"].items():
             now = signature(path)
             if now is None or list(now) != then:
-                return None
-        return Unchanged(document["manifest_hash"], document["base"])
+                return None, f"changed: {path.removeprefix(f'{root}/')}"
+        return Unchanged(document["manifest_hash"], document["base"]), ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return None, "nothing is remembered of a build before"

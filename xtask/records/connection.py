@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, exc, inspect, make_url
 
-from xtask.errors import RefusedError, UsageError, XtaskError
+from xtask.errors import RefusedError, UsageError
 from xtask.files import require_writable
-from xtask.records import SCHEMA
+from xtask.records import SCHEMA, refusals
+from xtask.records.driver import is_locked
 from xtask.records.embedded import empty_engine, reading_engine, writing_engine
 from xtask.records.migrations import migrate
 from xtask.records.values import timestamp
@@ -205,21 +206,12 @@ def _refusals(engine: Engine) -> Iterator[None]:
     try:
         yield
     except exc.IntegrityError as error:
-        raise RefusedError(
-            f"the records refuse it: {_message(error)}",
-            help="look at `xtask status`: another process may have been faster",
-        ) from error
+        raise refusals.refused(_message(error)) from error
     except exc.DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
         if _is_locked(error.orig):
-            raise RefusedError(
-                f"another process holds the records for too long ({where})",
-                help="wait for the build or release that is running, then try again",
-            ) from error
-        raise XtaskError(
-            f"the records do not answer: {_message(error)} ({where})",
-            help="check XTASK_DATABASE_URL, the disk and the server",
-        ) from error
+            raise refusals.held(where) from error
+        raise refusals.silent(_message(error), where) from error
 
 
 def _message(error: exc.DBAPIError) -> str:
@@ -227,6 +219,5 @@ def _message(error: exc.DBAPIError) -> str:
 
 
 def _is_locked(error: BaseException | None) -> bool:
-    name = getattr(error, "sqlite_errorname", "") or ""
     state = getattr(error, "sqlstate", "") or ""
-    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state in _LOCKED_STATES
+    return is_locked(error) or state in _LOCKED_STATES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from xtask.records import SCHEMA
+from xtask.records.driver import prepare
 from xtask.records.tables import metadata
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-_PAUSE_MS = 10
 # What SQLite says of a folder or a file system in which it cannot put its two side files.
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 
@@ -26,7 +25,7 @@ _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 def writing_engine(address: URL, patience: float) -> Engine:
     """Return an engine whose transactions take the write lock when they begin."""
     engine = create_engine(address)
-    event.listen(engine, "connect", lambda connection, _: _settings(connection, patience))
+    event.listen(engine, "connect", lambda connection, _: prepare(connection, patience))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -49,35 +48,6 @@ def empty_engine() -> Engine:
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
     return engine
-
-
-def _settings(connection: sqlite3.Connection, patience: float) -> None:
-    # The driver's implicit transactions begin too late; SQLAlchemy's begin event does it instead.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {round(patience * 1000)}",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        # So that INSERT OR REPLACE fires the triggers that refuse a deletion.
-        "recursive_triggers = ON",
-        "trusted_schema = OFF",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    _enter_wal(connection, round(patience * 1000) // _PAUSE_MS)
-
-
-def _enter_wal(connection: sqlite3.Connection, retries: int) -> None:
-    # The one statement that SQLite refuses at once, whatever the busy timeout, when another
-    # process opens a new database at the same moment.
-    for left in range(retries, -1, -1):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not (left and error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))):
-                raise
-            time.sleep(_PAUSE_MS / 1000)
-        else:
-            return
 
 
 def _begin(connection: Connection) -> None:

@@ -16,6 +16,9 @@ from xtask.records.values import Build
 if TYPE_CHECKING:
     from pathlib import Path
 
+DOCUMENTS = ("modules", "modules_delta")
+"""The columns of a build that are JSON."""
+
 _SECONDS = 1.0
 _SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
 _BUILD_QUERY = "SELECT * FROM builds WHERE manifest_hash = ? AND status = 'succeeded'"
@@ -38,10 +41,18 @@ def recorded(database_file: Path, manifest_hash: str) -> Build | None:
 
 
 def _find(connection: sqlite3.Connection, manifest_hash: str) -> Build | None:
-    if [tuple(row) for row in connection.execute(_SCHEMA_QUERY)] != [(SCHEMA,)]:
+    if not has_schema(connection):
         return None
     row = connection.execute(_BUILD_QUERY, (manifest_hash,)).fetchone()
-    if row is None:
-        return None
-    decoded = {key: json.loads(row[key]) for key in ("modules", "modules_delta")}
-    return Build.from_row({**dict(row), **decoded})
+    return decoded(row) if row else None
+
+
+def has_schema(connection: sqlite3.Connection) -> bool:
+    """Return whether the database has exactly this version's schema."""
+    return [tuple(row) for row in connection.execute(_SCHEMA_QUERY)] == [(SCHEMA,)]
+
+
+def decoded(row: sqlite3.Row) -> Build:
+    """Return the build of a row as the driver gives it."""
+    documents = {name: json.loads(row[name]) for name in DOCUMENTS}
+    return Build.from_row({**dict(row), **documents})

@@ -123,11 +123,16 @@ def test_n6_jobs_are_named_by_their_keys(tmp_path: Path) -> None:
         ({JOB: True}, "XT0203 error"),
         ({("jobs",): []}, "XT0203 error"),
         ({("routes",): {}}, "XT0203 error"),
-        ({("category",): "monitoring"}, "XT0201 error"),
+        ({("categorie",): "monitoring"}, "XT0201 error"),
     ],
 )
 def test_n6_refuses_jobs(tmp_path: Path, changes: dict[manifests.Path_, Any], code: str) -> None:
     assert codes(flat(tmp_path, {**changes, **NO_RIGHTS})[1]) == [code]
+
+
+def test_words_for_a_marketplace_change_nothing(tmp_path: Path) -> None:
+    words = {("icon",): "bolt", ("category",): "monitoring"}
+    assert flat(tmp_path, {**words, **NO_RIGHTS})[1] == []
 
 
 def test_n6_a_function_of_no_file_is_the_entrys_when_that_is_python(tmp_path: Path) -> None:

@@ -220,3 +220,5 @@ def _read_about(table: Table) -> None:
     about.texts("tags")
     about.done()
     table.ignore("$schema")
+    if "entry" in table:  # V2 has them at the top too, for a marketplace
+        table.ignore("icon", "category")

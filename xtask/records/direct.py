@@ -1,0 +1,167 @@
+"""Builds of an embedded database, written with its own driver.
+
+Importing SQLAlchemy takes longer than all the rest of a build of one changed module. Only ever a
+shortcut to the store, for the rows of builds alone: the rules are those of `attempts` and of the
+schema's constraints and triggers, and whatever is in doubt is left to the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from xtask.records import refusals
+from xtask.records.attempts import Attempts
+from xtask.records.driver import is_locked, prepare
+from xtask.records.lookup import DOCUMENTS, decoded, has_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+    from uuid import UUID
+
+    from xtask.records.values import Build
+
+_ONE = "SELECT * FROM builds WHERE id = ?"
+_LIVE = (
+    "SELECT * FROM builds WHERE manifest_hash = ? AND status IN ('queued', 'running', 'succeeded')"
+)
+_LAST = (
+    "SELECT * FROM builds WHERE status = 'succeeded'"
+    " ORDER BY finished_at DESC, created_at DESC, id DESC LIMIT 1"
+)
+
+
+class DirectBuilds(Attempts):
+    """Attempts to make bundles in one embedded database; a context manager that closes itself."""
+
+    __slots__ = ("_connection", "_file", "new_id", "now")
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        file: Path,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._connection = connection
+        self._file = file
+        self.now = now
+        self.new_id = new_id
+
+    @contextlib.contextmanager
+    def build_rows(self, *, durable: bool = True) -> Iterator[_Rows]:
+        """Hold one transaction; see `Attempts`."""
+        synchronous = "FULL" if durable else "NORMAL"
+        with _refusals(self._file):
+            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Rows(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Give the connection back; the database becomes one file again."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Rows(NamedTuple):
+    """The rows of builds in a transaction of the driver's."""
+
+    connection: sqlite3.Connection
+
+    def one(self, build_id: str) -> Build:
+        build = self._first(_ONE, build_id)
+        if build is None:
+            raise refusals.unknown(build_id)
+        return build
+
+    def live(self, manifest_hash: str) -> Build | None:
+        return self._first(_LIVE, manifest_hash)
+
+    def last_succeeded(self) -> Build | None:
+        return self._first(_LAST)
+
+    def insert(self, row: Mapping[str, Any]) -> None:
+        names, places = ", ".join(row), ", ".join("?" * len(row))
+        statement = f"INSERT INTO builds ({names}) VALUES ({places})"  # noqa: S608 - our own names
+        self.connection.execute(statement, _encoded(row))
+
+    def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
+        settings = ", ".join(f"{name} = ?" for name in columns)
+        statement = f"UPDATE builds SET {settings} WHERE id = ?"  # noqa: S608 - our own names
+        self.connection.execute(statement, [*_encoded(columns), build_id])
+
+    def _first(self, query: str, *values: str) -> Build | None:
+        row = self.connection.execute(query, values).fetchone()
+        return decoded(row) if row else None
+
+
+def open_direct(
+    file: Path,
+    *,
+    now: Callable[[], datetime],
+    new_id: Callable[[], UUID],
+    patience: float = 30.0,
+) -> DirectBuilds | None:
+    """Return the builds of an embedded database that has this version's schema.
+
+    None stands for every doubt: no such file, another schema, locked, damaged.
+
+    Args:
+        file: the database, which is not made.
+        now: the clock.
+        new_id: gives a UUID that was never given before.
+        patience: seconds to wait for a lock that another process holds.
+    """
+    if not file.is_file():
+        return None
+    try:
+        address = f"{file.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=patience)
+    except sqlite3.Error:
+        return None
+    try:
+        prepare(connection, patience)
+        connection.row_factory = sqlite3.Row
+        if has_schema(connection):
+            return DirectBuilds(connection, file, now=now, new_id=new_id)
+    except sqlite3.Error:
+        pass
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+def _encoded(row: Mapping[str, Any]) -> list[Any]:
+    """Return the values of columns as SQLAlchemy writes them too."""
+    return [json.dumps(value) if name in DOCUMENTS else value for name, value in row.items()]
+
+
+@contextlib.contextmanager
+def _refusals(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise refusals.refused(str(error)) from error
+    except sqlite3.Error as error:
+        where = f"sqlite:///{file}"
+        if is_locked(error):
+            raise refusals.held(where) from error
+        raise refusals.silent(str(error), where) from error

@@ -1,0 +1,34 @@
+"""What a person is told when the database does not do what it was asked, whatever its driver."""
+
+from __future__ import annotations
+
+from xtask.errors import RefusedError, XtaskError
+
+
+def refused(said: str) -> RefusedError:
+    """Return what to raise when a constraint forbids it."""
+    return RefusedError(
+        f"the records refuse it: {said}",
+        help="look at `xtask status`: another process may have been faster",
+    )
+
+
+def held(where: str) -> RefusedError:
+    """Return what to raise when another process holds the lock for too long."""
+    return RefusedError(
+        f"another process holds the records for too long ({where})",
+        help="wait for the build or release that is running, then try again",
+    )
+
+
+def silent(said: str, where: str) -> XtaskError:
+    """Return what to raise when the database does not answer."""
+    return XtaskError(
+        f"the records do not answer: {said} ({where})",
+        help="check XTASK_DATABASE_URL, the disk and the server",
+    )
+
+
+def unknown(what: str) -> RefusedError:
+    """Return what to raise when no build has a name."""
+    return RefusedError(f"no build {what!r} is recorded", help="list them: `xtask builds`")
