@@ -24,6 +24,10 @@ JWT = ".".join(["eyJ" + "hbGciOiJIUzI1NiJ9", "eyJ" + "zdWIiOiIxIn0", S])
 SHAPES = {
     "password in an address": (f"cannot reach postgresql://shop:{S}@db:5432/shop", S),
     "password with an at sign": (f"postgresql://shop:{S}@x@db/shop", S),
+    "password for a registry": (f"`user:{S}@localhost:1/x:3` is no base", S),
+    "password for a host": (f'repository = "u:{S}@reg/x"', S),
+    "password for a name": (f"docker login u:{S}@registry.example", S),
+    "password for an address": (f"ftp of u:{S}@10.0.0.1 failed", S),
     "token as a user": (f"cloning https://{S}@git.example/shop.git", S),
     "authorization": (f"Authorization: Bearer {S}", S),
     "authorization in a repr": (f"{{'Authorization': 'Basic {S}', 'Accept': '*/*'}}", S),
@@ -129,6 +133,22 @@ def test_a_digest_stays_whatever_the_environment_says() -> None:
     assert redacted(f"{DIGEST} {DIGEST[7:27]}", environ) == f"{DIGEST} {MASK}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"python:3.12-slim@{DIGEST}",
+        f"localhost:5000/shop/front:1@{DIGEST}",
+        "git@github.com:shop/front.git",
+        "npm:react@17.0.2",
+        "pkg:pypi/fastapi@0.115.0",
+        "mailto:me@example.org",
+        "at 12:30 me@example.org",
+    ],
+)
+def test_a_digest_or_a_version_after_a_name_is_no_host(text: str) -> None:
+    assert redacted(text, {}) == text
+
+
 @given(st.text(), st.text("abcXYZ012 ./:@%&?\\\"'é", min_size=12, max_size=40))
 def test_no_value_of_a_secret_variable_is_left(text: str, value: str) -> None:
     shown = redacted(text + value, {"A_TOKEN": value})
@@ -178,6 +198,7 @@ def test_no_message_has_anything_to_take_out() -> None:
 
 
 UNITS = [
+    *(",a:@", "a:a@", "a:a@a.", "a@a:", "a:@a.a."),
     *("//", "://a:", "a:", "token", "token=", "x-token: ", "x-token-", "--", "--token", "bearer "),
     *("-sk-a", "-eyJaaaaaaaa", "-SG.aaaaaaaaaaaaaaaaa", "-M", "basic a", "cookie", "x-"),
 ]

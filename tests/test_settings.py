@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from xtask.errors import UsageError
 from xtask.settings import read_settings
 
 if TYPE_CHECKING:
@@ -51,3 +52,14 @@ def test_records_elsewhere_are_not_embedded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert not is_embedded(tmp_path, url.format(root=tmp_path))
+
+
+def test_what_is_no_folder_is_no_folder_of_keys(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "dangling"):
+        with pytest.raises(UsageError, match="is not a folder") as said:
+            read_settings(tmp_path, {"XTASK_KEYS": str(tmp_path / name)})
+        assert "XTASK_KEYS" in str(said.value.help)
+    new = tmp_path / "new"
+    assert read_settings(tmp_path, {"XTASK_KEYS": str(new)}).keys == new

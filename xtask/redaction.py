@@ -58,6 +58,13 @@ _NAMED = (
 )
 _PRIVATE_KEY = r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----).*?(-----END [A-Z0-9 ]*-----|\Z)"
 _USERINFO = r"(://[^\s/:@'\"<>]*:)[^\s/'\"<>]+@"
+# The same before the name of an image, which has no scheme: what comes after the `@` is a host and
+# no digest, and no version. Longer than any password is bounded, because this begins at every word.
+_USERINFO_ALONE = (
+    r"(?<![\w:@/.+~%-])((?!sha[0-9]|mailto:)[\w.~%+-]{1,255}+:)[^\s/'\"<>`]{1,1024}@(?!sha[0-9]+:)"
+    r"(?=localhost\b|[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]|/)|(?:[\w-]+\.)+[A-Za-z]"
+    r"|[0-9]+(?:\.[0-9]+){3}\b)"
+)
 _USER_ALONE = r"(https?://)[^\s/:@'\"<>]{8,}@"
 _HEADER = (
     r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|(?:private|job|deploy)-token"
@@ -77,6 +84,7 @@ _PATTERNS = (
     (("PRIVATE KEY",), _PRIVATE_KEY, rf"\1{MASK}\2"),
     (("://",), _USERINFO, rf"\1{MASK}@"),
     (("://",), _USER_ALONE, rf"\1{MASK}@"),
+    (("@",), _USERINFO_ALONE, rf"\1{MASK}@"),
     (("authorization", "cookie", "x-", "-token"), _HEADER, rf"\1\2\3{MASK}"),
     (("bearer", "basic"), _SCHEME, rf"\1\2{MASK}"),
     (("--",), _OPTION, rf"\1\2{MASK}"),

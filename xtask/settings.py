@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xtask.errors import UsageError
 from xtask.redaction import redacted
 
 if TYPE_CHECKING:
@@ -107,13 +108,19 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
 
     `XTASK_DATABASE_URL` names the records database (default: SQLite in `releases/`),
     `XTASK_ACTOR` who is acting (default: the login name), `XTASK_KEYS` the folder of private keys.
+
+    Raises:
+        UsageError: `XTASK_KEYS` names something that is no folder.
     """
     workspace = Workspace(Path(os.path.abspath(root)))  # noqa: PTH100 - keep links as the user wrote them
+    keys = Path(environ.get("XTASK_KEYS") or workspace.keys).absolute()
+    if environ.get("XTASK_KEYS") and os.path.lexists(keys) and not keys.is_dir():
+        raise UsageError(f"{keys} is not a folder", help="XTASK_KEYS names the folder of keys")
     return Settings(
         workspace=workspace,
         database_url=environ.get("XTASK_DATABASE_URL") or _embedded(workspace),
         actor=redacted(environ.get("XTASK_ACTOR") or _login_name()),
-        keys=Path(environ.get("XTASK_KEYS") or workspace.keys).absolute(),
+        keys=keys,
     )
 
 

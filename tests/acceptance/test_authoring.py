@@ -34,7 +34,7 @@ def bare(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.requires("index")
-def test_a_new_module_of_every_dialect_builds_at_once(bare: Workspace) -> None:
+def test_b11_a_new_module_of_every_dialect_builds_at_once(bare: Workspace) -> None:
     for dialect in DIALECTS:
         said = bare.xtask("new", "module", f"gifts{dialect}", "--dialect", dialect, "--json")
         assert said.code == 0, said.err
@@ -92,7 +92,7 @@ def test_without_a_release_every_version_will_do(bare: Workspace) -> None:
     assert bare.xtask("semver-check", "nobody").code == 2
 
 
-def test_modules_come_and_go(bare: Workspace) -> None:
+def test_v18_modules_come_and_go(bare: Workspace) -> None:
     before = (bare.root / "modules.toml").read_bytes()
     assert bare.xtask("new", "module", "gifts", "--dialect", "bmc").code == 0
     assert bare.xtask("remove", "gifts").out == (
@@ -132,3 +132,16 @@ def test_what_is_no_archive_is_not_trusted(bare: Workspace) -> None:
     before = bare.committed()
     assert bare.xtask("import", "modules.toml").code == 5
     assert bare.committed() == before
+
+
+def test_a_first_module_is_told_that_a_product_needs_a_host(
+    tmp_path: Path, bare: Workspace
+) -> None:
+    new = Workspace(tmp_path)
+    (tmp_path / "modules.toml").write_text('schema = 1\napp = "gifts"\n')
+    said = new.xtask("new", "module", "gifts", "--dialect", "native", "--json")
+    assert said.code == 0
+    assert "has no host yet" in said.err
+    assert said.document["added"] is True
+    assert "XT0305" in new.xtask("build").err
+    assert "host" not in bare.xtask("new", "module", "gifts", "--dialect", "native").err

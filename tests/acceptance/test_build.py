@@ -40,7 +40,7 @@ def test_a_second_build_is_the_first_one(shop: Workspace) -> None:
     assert len(shop.xtask("builds", "--json").document) == 1
 
 
-def test_build_prints_what_it_promises(shop: Workspace) -> None:
+def test_r8_build_prints_what_it_promises(shop: Workspace) -> None:
     document = shop.built("--reason", "because")
     assert set(document) == {
         *("build_id", "status", "cached", "manifest_hash", "image_digest", "config_digest"),
@@ -105,7 +105,7 @@ def test_one_byte_in_one_module_changes_its_layer_and_what_names_it(shop: Worksp
         ("modules/cart/src/cart/__init__.py", "", "x = 1\n"),
     ],
 )
-def test_every_input_of_the_image_is_an_input_of_the_manifest_hash(
+def test_r5_every_input_of_the_image_is_an_input_of_the_manifest_hash(
     shop: Workspace, path: str, old: str, new: str
 ) -> None:
     before = shop.built()
@@ -211,6 +211,31 @@ def test_an_interrupted_build_is_recorded_and_the_next_one_works(tmp_path: Path)
     shop.built()
     statuses = [row["status"] for row in shop.xtask("builds", "--json").document]
     assert statuses == ["succeeded", "failed"]
+
+
+def test_an_interrupt_while_layers_are_written_ends_at_once(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path)
+    for number in range(1500):
+        path = shop.root / f"modules/cart/src/cart/many/m{number}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(f"def f{line}(): return {number + line}" for line in range(40)))
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-m", "xtask", "build"],
+        cwd=shop.root, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("package"):  # its end: the next stage is `layers`
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 2
+    assert "Traceback" not in err
+    assert err.split()[:2] == ["layers", "failed"]
 
 
 def test_a_killed_build_leaves_nothing_that_stops_the_next_one(tmp_path: Path) -> None:

@@ -156,6 +156,21 @@ def test_trouble_with_a_file_is_no_bug(tmp_path: Path) -> None:
     assert "generated" in said.err
 
 
+@pytest.mark.parametrize("verb", ["build", "promote", "rollback"])
+def test_r7_an_operation_is_a_verb_and_a_function(verb: str) -> None:
+    from xtask.cli.verbs import load
+    from xtask.pipeline import build, release
+
+    functions = {
+        "build": build.build, "promote": release.promote, "rollback": release.rollback,
+    }  # fmt: skip
+    function = functions[verb]
+    assert {"settings", "progress"} <= function.__annotations__.keys()
+    assert (
+        f"xtask.pipeline.{function.__module__.rsplit('.')[-1]}" in load(verb).run.__code__.co_names
+    )
+
+
 def test_every_verb_that_a_message_names_exists() -> None:
     import re
 

@@ -163,3 +163,44 @@ def test_a_build_of_another_machine_is_verified_with_its_trust_file(
 def test_verify_needs_a_build(shop: Workspace) -> None:
     assert shop.xtask("verify").code == 6
     assert shop.xtask("verify", "12345678").code == 6
+
+
+def test_the_marker_of_the_layout_is_put_back(shop: Workspace) -> None:
+    shop.built()
+    marker = Layout(shop.root / "releases" / "oci").marker
+    content = marker.read_bytes()
+    for spoil in (marker.unlink, lambda: marker.write_text("{}")):
+        spoil()
+        said = shop.xtask("verify")
+        assert said.code == 5
+        assert "oci-layout is gone or altered" in said.err
+        assert shop.built()["cached"] is True
+        assert marker.read_bytes() == content
+        assert shop.xtask("verify").code == 0
+
+
+def test_a_build_of_another_builder_is_attested_again(shop: Workspace) -> None:
+    built = shop.built()
+    assert shop.xtask("keys", "init", "--builder", "https://ci.example/1").code == 0
+    said = shop.xtask("keys", "sign")
+    assert said.code == 5
+    assert "keys here sign as 'https://ci.example/1'" in said.err
+    (shop.root / built["bundle"] / "provenance.json").unlink()
+    again = shop.built()
+    assert again["image_digest"] == built["image_digest"]
+    said = shop.xtask("verify")
+    assert said.code == 0
+    assert "https://ci.example/1" in said.out
+
+
+def test_a_build_without_the_trusted_keys_says_that_nobody_signs_it(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "safe")
+    assert shop.xtask("keys", "init", XTASK_KEYS=folder).code == 0
+    said = shop.xtask("build")
+    assert said.code == 0
+    assert "warning[XT0408]: this build is not signed" in said.err
+    assert shop.xtask("verify").code == 5
+    assert shop.xtask("keys", "sign", XTASK_KEYS=folder).code == 0
+    assert shop.xtask("verify").code == 0

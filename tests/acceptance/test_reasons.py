@@ -39,6 +39,15 @@ def test_every_reason_is_told(shop: Workspace) -> None:
     assert [line for line in said.err.splitlines() if len(line) > 80] == []
 
 
+def test_a_second_build_says_that_files_are_too_new(shop: Workspace) -> None:
+    shop.built()
+    assert of_stages(shop.built())["compose"].startswith("too new to trust their times: ")
+    shop.built()
+    shop.edit("modules/cart/src/cart/api.py", "object()", "list()")
+    shop.built()
+    assert of_stages(shop.built())["compose"].startswith("too new to trust their times: ")
+
+
 def test_a_change_is_named_after_a_build_without_one(shop: Workspace) -> None:
     for _ in range(3):
         shop.built()

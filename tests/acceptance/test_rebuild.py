@@ -183,7 +183,11 @@ def test_a_lost_input_is_named_and_the_answer_is_neither_yes_nor_no(shop: Worksp
     assert said.document["rebuild"]["verdict"] == "inconclusive"
     missing = said.document["rebuild"]["missing"]
     assert {"modules.lock", "modules.toml", "the files of `cart`"} < set(missing)
-    assert "cannot be said: gone: modules.lock, modules.toml, the files of `cart`" in said.err
+    assert f"cannot be said: {len(missing)} of its inputs are gone" in " ".join(said.err.split())
+    assert "help: `xtask build` keeps them again while the sources are the same" in said.err
+    people = shop.xtask("verify", "--rebuild").out
+    shown = people.partition("inconclusive: gone:\n")[2].splitlines()
+    assert shown == [*(f"  {one}" for one in missing[:5]), f"  and {len(missing) - 5} more"]
 
 
 @pytest.mark.parametrize(
@@ -236,3 +240,25 @@ def test_another_plan_is_named_by_its_first_value(shop: Workspace) -> None:
     assert said.code == 5
     assert said.document["rebuild"]["part"] == "plan"
     assert said.document["rebuild"]["difference"]["name"].endswith("app")
+
+
+@pytest.mark.parametrize("file", ["layer", "plan.json", "image.json"])
+def test_altered_bytes_are_not_identical_and_the_help_mends_them(
+    shop: Workspace, file: str
+) -> None:
+    document = shop.built()
+    image = shop.root / document["bundle"] / "image.json"
+    path = image.with_name(file)
+    if file == "layer":
+        digest = document["modules"][0]["layer_digest"].removeprefix("sha256:")
+        path = shop.root / "releases/oci/blobs/sha256" / digest
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"1", b"2"))
+    for words in (("build", "--check-reproducible"), ("verify",)):
+        said = shop.xtask(*words)
+        assert said.code == 5, said.err
+        assert f"remove {path}, then `xtask build`" in " ".join(said.err.split())
+    path.unlink()
+    assert shop.built("--check-reproducible")["reproducible"] is True
+    assert shop.xtask("verify").code == 0
+    assert path.read_bytes() == good or file == "image.json"

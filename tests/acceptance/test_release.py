@@ -34,7 +34,9 @@ def changed(shop: Workspace, number: int) -> Any:
     return shop.built()
 
 
-def test_promote_promote_rollback_restores_the_first_without_building(shop: Workspace) -> None:
+def test_b12_r9_promote_promote_rollback_restores_the_first_without_building(
+    shop: Workspace,
+) -> None:
     a, b = changed(shop, 1), changed(shop, 2)
     first, second = promoted(shop, a["build_id"]), promoted(shop, b["manifest_hash"])
     back = rolled_back(shop)
@@ -103,7 +105,7 @@ def test_what_cannot_be_done_says_why(
     assert list(shop.root.parent.rglob("*zz*")) == []
 
 
-def test_a_rollback_restores_the_port_too(shop: Workspace) -> None:
+def test_r9_a_rollback_restores_the_port_too(shop: Workspace) -> None:
     first = promoted(shop, changed(shop, 1)["build_id"])
     shop.edit("modules.toml", "rank = 1", "rank = 1\nport = 9123")
     second = promoted(shop, changed(shop, 2)["build_id"])

@@ -371,6 +371,54 @@ def test_what_a_build_back_end_writes_is_looked_through_too(shop: Workspace) -> 
     assert shop.xtask("build").code == 0
 
 
+def remove_what_is_allowed(shop: Workspace) -> None:
+    manifest = shop.root / "modules.toml"
+    manifest.write_text(manifest.read_text().partition("\n[[secrets")[0])
+
+
+@pytest.mark.parametrize("builds", [1, 3])
+def test_what_is_allowed_no_longer_is_not_shipped_although_it_was_built(
+    shop: Workspace, builds: int
+) -> None:
+    module_with_a_token_in_its_code(shop, canaries.github("built"))
+    allow(shop, API, "GitHub Token")
+    for _ in range(builds):
+        shop.built()
+    remove_what_is_allowed(shop)
+    for _ in range(2):
+        said = shop.xtask("build", "--locked", "--load")
+        assert said.code == 3, said.err
+        assert "XT0404" in said.err
+        assert "load " not in said.err
+
+
+def test_what_is_allowed_no_longer_in_a_wheel_is_not_shipped_although_it_was_built(
+    shop: Workspace,
+) -> None:
+    secret, path = canaries.stripe("wheel"), "app/site/cart/written.py"
+    text = BACK_END.format(first=secret[:7], second=secret[7:])
+    (shop.root / "modules/cart/backend.py").write_text(text)
+    back_end = 'build-backend = "backend"\nbackend-path = ["."]'
+    shop.edit("modules/cart/pyproject.toml", 'build-backend = "hatchling.build"', back_end)
+    allow(shop, path, "Stripe Access Key")
+    shop.built()
+    shop.edit("modules.toml", "# A shop", "# The shop")
+    said = shop.xtask("build")
+    assert (said.code, "XT0405" in said.err, "made before" in said.out) == (0, False, True)
+    remove_what_is_allowed(shop)
+    said = shop.xtask("build", "--locked")
+    assert said.code == 3, said.err
+    assert f" {path}:1:8\n" in said.err
+
+
+def test_an_exception_for_nothing_is_a_warning_of_an_image_that_is_there(shop: Workspace) -> None:
+    shop.built()
+    allow(shop, API, "GitHub Token")
+    said = shop.xtask("build")
+    assert (said.code, "made before" in said.out) == (0, True)
+    assert "warning[XT0405]" in said.err
+
+
 def test_generated_code_is_allowed_where_it_came_from(shop: Workspace) -> None:
     secret = canaries.github("generated")
     shop.edit("modules.toml", '"EUR"', f'"{secret}"')

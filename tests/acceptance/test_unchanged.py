@@ -92,6 +92,19 @@ def test_a_file_that_is_as_young_as_the_build_is_not_trusted(tmp_path: Path) -> 
     assert recall(tmp_path / "cache", tmp_path)[0] is None
 
 
+def test_a_young_file_is_named_unless_another_has_changed(tmp_path: Path) -> None:
+    write(tmp_path, {"young.py": "", "old.py": ""})
+    found = signature(tmp_path / "young.py")
+    assert found is not None
+    files = [tmp_path / "young.py"]
+    remember(tmp_path / "cache", FOUND, files, found[1] + 1)
+    _, why = recall(tmp_path / "cache", tmp_path)
+    assert why == "too new to trust their times: young.py"
+    time.sleep(0.02)
+    write(tmp_path, {"young.py": "changed"})
+    assert recall(tmp_path / "cache", tmp_path) == (None, "changed: young.py")
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"{}", b'{"files": []}', b'{"files": {}}'])
 def test_damage_is_as_if_nothing_was_remembered(tmp_path: Path, damage: bytes) -> None:
     cache = remembered(tmp_path)

@@ -108,7 +108,7 @@ def test_refuses_an_archive_that_shrinks_while_it_is_read(path: Path) -> None:
 @pytest.mark.parametrize(
     "names", [("x",), ("top/x", "y"), ("a/x", "b/x"), ("top/x", "top.x")], ids=str
 )
-def test_refuses_to_guess_which_folder_is_the_one_at_the_top(
+def test_v14_refuses_to_guess_which_folder_is_the_one_at_the_top(
     path: Path, names: tuple[str, ...]
 ) -> None:
     path.write_bytes(named(*names))
@@ -126,7 +126,7 @@ def test_refuses_an_archive_of_nothing_where_a_folder_is_wanted(
         single_top(read_archive(path))
 
 
-def test_two_folders_at_the_top_are_both_named(path: Path) -> None:
+def test_v14_two_folders_at_the_top_are_both_named(path: Path) -> None:
     path.write_bytes(named("a/x", "b/x"))
     with pytest.raises(ArchiveError, match=r"^'b/x' does not lie .* \(there is 'a' too\)$"):
         single_top(read_archive(path))

@@ -163,7 +163,7 @@ def _by_line(root: Path) -> Workspace:
     ("made", "where"),
     [(_by_manifest, "cart/module.toml:6"), (_by_line, "modules.toml:6")],
 )
-def test_a_module_that_others_need_stays_and_each_of_them_is_shown(
+def test_v15_n11_a_module_that_others_need_stays_and_each_of_them_is_shown(
     tmp_path: Path, made: Callable[[Path], Workspace], where: str
 ) -> None:
     ours = made(tmp_path)
@@ -176,7 +176,7 @@ def test_a_module_that_others_need_stays_and_each_of_them_is_shown(
     assert everything(tmp_path) == before
 
 
-def test_a_required_module_stays(tmp_path: Path) -> None:
+def test_v15_a_required_module_stays(tmp_path: Path) -> None:
     ours = shop(tmp_path)
     text = ours.manifest.read_text()
     ours.manifest.write_text(text.replace('path = "cart"', 'path = "cart", required = true'))
@@ -206,7 +206,7 @@ def test_a_module_is_not_removed_under_a_link_to_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["native", "flux", "fastvue", "capability", "bmc"])
-def test_an_imported_module_is_in_its_folder_and_in_the_composition(
+def test_v14_an_imported_module_is_in_its_folder_and_in_the_composition(
     tmp_path: Path, dialect: str
 ) -> None:
     ours = shop(tmp_path / "shop")
@@ -226,7 +226,7 @@ def test_the_folder_in_an_archive_may_have_another_name(tmp_path: Path) -> None:
     assert import_archive(ours, zipped(tmp_path / "x.zip", data)).folder == "modules/wishes"
 
 
-def test_what_macos_added_to_an_archive_is_left_out_with_a_word(
+def test_v14_what_macos_added_to_an_archive_is_left_out_with_a_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ours = shop(tmp_path / "shop")
@@ -263,7 +263,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_nothing_stays_of_what_cannot_be_imported(tmp_path: Path, case: str) -> None:
+def test_v14_nothing_stays_of_what_cannot_be_imported(tmp_path: Path, case: str) -> None:
     ours = shop(tmp_path / "shop")
     files, error = BAD[case]
     archive = zipped(tmp_path / "x.zip", files)

@@ -49,7 +49,7 @@ def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verb", ["validate-manifest", "list-modules", "generate-registry"])
-def test_verb_shows_a_warning_and_does_its_work(
+def test_v18_r2_verb_shows_a_warning_and_does_its_work(
     capsys: pytest.CaptureFixture[str], root: Path, verb: str
 ) -> None:
     assert main([verb, "--workspace", str(root), "--json"]) == 0

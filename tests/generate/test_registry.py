@@ -180,7 +180,7 @@ def test_every_node_of_the_syntax_is_allowed(root: Path) -> None:
 
 
 @pytest.mark.parametrize("root", WORKSPACES, ids=lambda path: path.name)
-def test_modules_are_imported_inside_of_functions_only(root: Path) -> None:
+def test_r3_modules_are_imported_inside_of_functions_only(root: Path) -> None:
     imports = [
         node.module
         for node in ast.parse(files(root)["registry.py"]).body
@@ -189,7 +189,7 @@ def test_modules_are_imported_inside_of_functions_only(root: Path) -> None:
     assert imports == ["__future__", "collections.abc", "dataclasses", "typing"]
 
 
-def test_importing_the_registry_imports_no_module() -> None:
+def test_r3_importing_the_registry_imports_no_module() -> None:
     program = (
         "import sys, generated.registry as r; "
         "print(sorted(m.package for m in r.MODULES if m.package in sys.modules), len(r.MODULES))"
@@ -202,7 +202,7 @@ def test_importing_the_registry_imports_no_module() -> None:
     assert done.stdout == f"[] {count}\n"
 
 
-def test_registry_is_frozen() -> None:
+def test_r3_registry_is_frozen() -> None:
     import dataclasses
 
     (content,) = load(files(GOLDEN / "text_that_attacks")["registry.py"])["MODULES"][:1]

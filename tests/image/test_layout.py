@@ -157,3 +157,16 @@ def test_two_layouts_of_one_image_are_the_same_bytes(tmp_path: Path) -> None:
         files = sorted(path for path in layout.root.rglob("*") if path.is_file())
         trees.append({path.relative_to(layout.root): path.read_bytes() for path in files})
     assert trees[0] == trees[1]
+
+
+def test_a_folder_that_does_not_say_so_is_no_layout(layout: Layout, image: Image) -> None:
+    assert image
+    layout.require_marker()
+    layout.marker.write_text('{"imageLayoutVersion": "2.0.0"}')
+    with pytest.raises(UntrustedError, match="oci-layout is gone or altered"):
+        layout.require_marker()
+    layout.marker.unlink()
+    with pytest.raises(UntrustedError, match="oci-layout is gone or altered"):
+        layout.require_marker()
+    layout.put_marker()
+    layout.require_marker()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.requires("docker")
 
 
-def test_no_request_fails_while_releases_change_and_change_back(
+def test_r9_no_request_fails_while_releases_change_and_change_back(
     engine: Any,
     shop: Shop,
     watching: Callable[[int], contextlib.AbstractContextManager[Watch]],

@@ -22,6 +22,7 @@ from xtask.manifest.entries import (
     RegistrySource,
     SearchSource,
 )
+from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,3 +280,40 @@ def test_platforms_are_a_set(tmp_path: Path, target: str, platforms: tuple[str, 
 def test_refuses_platforms_that_are_none_or_twice(tmp_path: Path, target: str) -> None:
     text = f'schema = 1\napp = "shop"\n[build]\ntarget = {target}\n'
     assert "XT0204" in read(tmp_path, text)[1]
+
+
+def said_of_image(folder: Path, line: str) -> list[tuple[str, str, str]]:
+    """Code, message and help of all that is wrong with one line of `[image]`."""
+    problems = Problems()
+    path = folder / "modules.toml"
+    path.write_text(f'schema = 1\napp = "shop"\n[image]\n{line}\n')
+    read_composition(path, problems)
+    return [(one.code, one.message, str(one.help)) for one in problems.found]
+
+
+def test_an_image_layout_has_no_digest_in_its_line(tmp_path: Path) -> None:
+    for path in ("base", "Base", "base:1", "a/base"):
+        [(code, message, hint)] = said_of_image(tmp_path, f'base = "oci:{path}@sha256:{DIGEST}"')
+        assert code == "XT0205"
+        assert "a digest, which is for `modules.lock` to keep" in message
+        assert "`oci:path/to/layout:name`" in hint
+    for base in ("oci:base", "oci:a/base:1", f"oci/x@sha256:{DIGEST}", f"x:1@sha256:{DIGEST}"):
+        assert said_of_image(tmp_path, f'base = "{base}"') == []
+    assert said_of_image(tmp_path, "base = 1")[0][1].startswith("`base` must be a string")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'base = "user:pa55w0rd@localhost:1/x:3"',
+        'base = "user:pa55w0rd@reg.example/x:3"',
+        'base = "user:%s@reg/x:3"' % ("pa55w0rd" * 10),
+        'repository = "u:pa55w0rd@reg/x"',
+    ],
+)
+def test_credentials_belong_elsewhere_and_are_not_said_again(tmp_path: Path, line: str) -> None:
+    [(code, message, hint)] = said_of_image(tmp_path, line)
+    assert code == "XT0205"
+    assert "pa55w0rd" not in message
+    assert "`docker login REGISTRY`" in hint
+    assert "pa55w0rd" not in redacted(line, {})

@@ -137,7 +137,7 @@ def test_only_modules_of_the_composition_may_be_shadowed(tmp_path: Path) -> None
     assert read(tmp_path, SEARCH + 'allow_shadowed = ["mial"]\n')[1] == ["XT0306 (7, 19)"]
 
 
-def test_a_module_is_found_in_whichever_search_path_holds_it(tmp_path: Path) -> None:
+def test_v12_a_module_is_found_in_whichever_search_path_holds_it(tmp_path: Path) -> None:
     workspace.write(tmp_path, {"b/mail/module.toml": "", "a/other/module.toml": ""})
     folder, problems = found_in(tmp_path, SEARCH)
     assert folder == "b/mail"
@@ -155,7 +155,7 @@ def test_a_module_in_no_search_path_is_named_with_every_place_that_was_looked_at
     assert problem.notes == ("there is no folder `a/mail`", "there is no folder `b/mail`")
 
 
-def test_refuses_a_module_in_two_search_paths_and_shows_both(tmp_path: Path) -> None:
+def test_v12_refuses_a_module_in_two_search_paths_and_shows_both(tmp_path: Path) -> None:
     workspace.write(tmp_path, {"a/mail/module.toml": "", "b/mail/module.toml": ""})
     folder, problems = found_in(tmp_path, SEARCH)
     assert folder == "a/mail"
@@ -164,7 +164,7 @@ def test_refuses_a_module_in_two_search_paths_and_shows_both(tmp_path: Path) -> 
     assert [place.source.path for place, _ in problem.others] == ["a/mail", "b/mail"]
 
 
-def test_a_shadowed_module_that_is_allowed_is_the_first_one(tmp_path: Path) -> None:
+def test_v12_a_shadowed_module_that_is_allowed_is_the_first_one(tmp_path: Path) -> None:
     workspace.write(tmp_path, {"a/mail/module.toml": "", "b/mail/module.toml": ""})
     folder, problems = found_in(tmp_path, SEARCH + 'allow_shadowed = ["mail"]\n')
     assert folder == "a/mail"

@@ -80,6 +80,52 @@ def test_a_prefix_is_literal_or_the_router_says_nothing(made: str, prefix: str |
     assert ([] if prefix is None else [f"r: GET {prefix}/x"]) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('P = "/a"\nr = APIRouter(prefix=P)\n@r.get("/x")', ["r: GET /a/x"]),
+        ('P: Final = "/a"\nr = APIRouter()\n@r.get(P)', ["r: GET /a"]),
+        ('P = "/a"\nQ = P\nr = APIRouter(prefix=Q)\n@r.get(path=Q)', ["r: GET /a/a"]),
+        ('R = APIRouter\nr = R(prefix="/a")\nr.get("/x")(f)\n@r.get("/y")',
+         ["r: GET /a/x", "r: GET /a/y"]),
+        ('R = fastapi.APIRouter\nr = R(prefix=f())\n@r.get("/x")', []),
+        ('P = "/a"\nr = APIRouter()\ns = APIRouter()\nr.include_router(s, prefix=P)\n@s.get("/x")',
+         ["r: GET /a/x", "s: GET /x"]),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_bound_once_is_as_good_as_its_value(text: str, expected: list[str]) -> None:
+    assert expected == answers(f"{text}{DEFINE}")
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        'P = "/a"\nP = "/b"',
+        'P = "/a"\nP += "/b"',
+        'P = "/a"\nif x: P = "/b"',
+        'if x: P = "/a"',
+        'for P in ("/a",): 0',
+        'P = "/a"\nfor P in x: 0',
+        'P = "/a"\nfrom x import P',
+        'P = "/a"\nfrom x import *',
+        'P = "/a"\nimport x as P',
+        'P = "/a"\ndef P(): 0',
+        'P = "/a"\nclass A:\n P = "/b"',
+        'P = "/a"\ndef g():\n global P\n P = "/b"',
+        'P = "/a"\ntry: 0\nexcept E as P: 0',
+        'P = "/a"\nmatch x:\n case P: 0',
+        'P = "/a"\n(P := "/b")',
+        'P = "/" + "a"',
+        "P = P",
+        "P = Q\nQ = P",
+        'P, Q = "/a", "/b"',
+    ],
+)
+def test_a_name_that_may_stand_for_something_else_is_not_followed(bound: str) -> None:
+    text = f'{bound}\nr = APIRouter()\nq = APIRouter(prefix=P)\n@q.get("/x"){DEFINE}@r.get(P)'
+    assert answers(f"{text}{DEFINE}") == []
+
+
 def test_calls_in_place_of_decorators_count_for_known_routers_only() -> None:
     text = f'{ROUTER}r.get("/a")(f)\nr.add_api_route("/b", f, methods=["PUT"])\ncache.get("/c")\n'
     assert answers(text) == ["r: GET /p/a", "r: PUT /p/b"]

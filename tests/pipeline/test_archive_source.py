@@ -44,7 +44,7 @@ def with_archive(root: Path, data: bytes, *, sha256: str = "", more: str = "") -
 
 
 @pytest.mark.parametrize("top", ["audit-1.4.0/", "audit/", ""])
-def test_a_module_is_read_whether_or_not_one_folder_holds_it(tmp_path: Path, top: str) -> None:
+def test_v14_a_module_is_read_whether_or_not_one_folder_holds_it(tmp_path: Path, top: str) -> None:
     found = with_archive(tmp_path, zipped({f"{top}module.toml": MANIFEST}))
     composed = compose(found)
     assert [module.name for module in composed.selection.modules] == ["audit"]

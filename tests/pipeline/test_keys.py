@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +18,6 @@ from xtask.pipeline.verify import sign, verify
 from xtask.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from xtask.pipeline.verify import Verified
 
 
@@ -216,3 +216,105 @@ def test_refuses_words_that_an_action_does_not_take(
     assert main(["keys", *words, "--workspace", str(tmp_path)]) == 2
     assert "error: " in capsys.readouterr().err
     assert not (tmp_path / "releases" / "keys").exists()
+
+
+@pytest.mark.parametrize(
+    "builder",
+    ["ci", "/ci", "//ci.example", "https://", "https:///x", "ci.example/1", "urn:", "a b:c", "é:x"],
+)
+def test_a_builder_is_an_absolute_uri(settings: Settings, builder: str) -> None:
+    with pytest.raises(UsageError, match="--builder takes an absolute URI"):
+        keys.init(settings, NOW, builder=builder)
+    assert not settings.keys.exists()
+    assert not settings.workspace.trust.exists()
+
+
+@pytest.mark.parametrize(
+    "builder",
+    ["https://ci.example/1", "urn:x:y", "https://a.example/f.yml@refs/tags/v1", "tag:a@b"],
+)
+def test_a_builder_may_be_any_absolute_uri(settings: Settings, builder: str) -> None:
+    keys.init(settings, NOW, builder=builder)
+    assert keys.signing(settings, NOW).builder == builder
+
+
+@pytest.mark.parametrize("builder", ["https://ci:pa55w0rd@ci.example/1", "https://tok@ci.example"])
+def test_a_builder_has_no_user_in_it(
+    tmp_path: Path, builder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["keys", "init", "--builder", builder, "--workspace", str(tmp_path)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "a user or a password in it" in said
+    assert "tok@" not in said
+    assert "pa55w0rd" not in said
+    assert not (tmp_path / "releases" / "keys").exists()
+
+
+def test_what_another_builder_attested_is_not_signed_and_the_way_out_is_named(
+    tmp_path: Path,
+) -> None:
+    shop = make_workshop(tmp_path)
+    keys.init(shop.settings, NOW, builder="https://ci.example/1")
+    shop.attach(shop.statement(), STATEMENT_TYPE)
+    before = shop.layout.index.read_bytes()
+    with pytest.raises(
+        UntrustedError, match="names the builder 'urn:x-xtask:builder:local'"
+    ) as said:
+        sign(shop.settings, Progress(Silent()), what="", now=NOW)
+    assert "provenance.json`, then `xtask build`" in str(said.value.help)
+    assert shop.layout.index.read_bytes() == before
+
+
+def test_a_folder_of_keys_that_is_named_has_to_be_there(tmp_path: Path) -> None:
+    away = read_settings(tmp_path, {"XTASK_KEYS": str(tmp_path / "away")})
+    with pytest.raises(UsageError, match=r"there is no folder .*away, which XTASK_KEYS names"):
+        keys.signing(away, NOW)
+    keys.init(away, NOW)
+    assert len(keys.signing(away, NOW).signers) == 1
+    (tmp_path / "releases" / "keys").touch()
+    with pytest.raises(UsageError, match="is not a folder"):
+        keys.signing(read_settings(tmp_path, {}), NOW)
+
+
+def test_a_build_that_trusted_keys_do_not_sign_is_worth_a_warning(settings: Settings) -> None:
+    assert keys.unsigned(settings) == ()
+    keys.init(settings, NOW)
+    [warning] = keys.unsigned(settings)
+    assert (warning.code, warning.severity) == ("XT0408", "warning")
+
+
+def test_a_folder_that_others_may_read_is_changed_first(settings: Settings) -> None:
+    keys.init(settings, NOW)
+    settings.keys.chmod(0o755)
+    with pytest.raises(UntrustedError) as said:
+        keys.rotate(settings, NOW, role=BUILD)
+    hint = str(said.value.help)
+    assert hint.startswith(f"chmod it first: chmod 0700 {settings.keys};")
+    settings.keys.chmod(0o700)
+    keys.rotate(settings, NOW, role=BUILD)
+
+
+def test_nobody_waits_for_a_trust_file_that_is_none(tmp_path: Path) -> None:
+    settings = read_settings(tmp_path, {})
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(1 << 40)
+    for name, reason in (("pipe", "it is not a file"), ("large", "has more than 1 MiB")):
+        with pytest.raises(UsageError, match=reason):
+            keys.adopt(settings, tmp_path / name, NOW)
+        with pytest.raises(UsageError, match=reason):
+            keys.read_trust_file(tmp_path / name)
+    for other in (tmp_path, "/dev/zero"):
+        with pytest.raises(UsageError, match="cannot read"):
+            keys.read_trust_file(Path(other))
+
+
+def test_a_layout_that_does_not_say_so_is_not_verified(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shop.attach(shop.statement(), STATEMENT_TYPE)
+    assert verified(shop.settings).failed is None
+    shop.layout.marker.unlink()
+    failed = verified(shop.settings).failed
+    assert failed is not None
+    assert (failed.name, "oci-layout is gone or altered" in failed.says) == ("index", True)

@@ -97,14 +97,14 @@ def problems(shop: Workspace) -> list[Diagnostic]:
     ("range_text", "version"),
     [("*", "1.10.0"), ("<1.10", "1.4.0"), ("=1.4.0", "1.4.0"), (">=2.0.0-rc.1", "2.0.0-rc.1")],
 )
-def test_the_newest_version_in_the_range_is_chosen(
+def test_f1_the_newest_version_in_the_range_is_chosen(
     shop: Workspace, range_text: str, version: str
 ) -> None:
     with_entry(shop.root, links(range_text))
     assert versions(shop) == [version]
 
 
-def test_the_lock_says_what_was_chosen_and_a_newer_version_waits_for_an_upgrade(
+def test_f1_the_lock_says_what_was_chosen_and_a_newer_version_waits_for_an_upgrade(
     shop: Workspace,
 ) -> None:
     text = locked(shop)
@@ -124,7 +124,7 @@ def test_the_lock_says_what_was_chosen_and_a_newer_version_waits_for_an_upgrade(
         write_lock(compose(shop, locked=True), shop, check=True, upgrade=[])
 
 
-def test_the_list_is_not_read_while_the_lock_answers(shop: Workspace) -> None:
+def test_f1_the_list_is_not_read_while_the_lock_answers(shop: Workspace) -> None:
     text = locked(shop)
     (shop.root / "shared/registry.json").write_text("{")
     assert (versions(shop), locked(shop)) == (["1.10.0"], text)
@@ -193,7 +193,9 @@ def test_every_version_that_is_offered_is_shown_when_none_fits(shop: Workspace) 
     ]
 
 
-def test_a_manifest_of_another_version_than_its_registry_says_is_refused(shop: Workspace) -> None:
+def test_f12_a_manifest_of_another_version_than_its_registry_says_is_refused(
+    shop: Workspace,
+) -> None:
     path = "shared/modules/1.10.0/links"
     workspace.write(shop.root, {f"{path}/module.toml": manifest("1.9.0")})
     (problem,) = problems(shop)

@@ -46,7 +46,7 @@ def test_a_failed_build_is_not_live(shop: Shop) -> None:
     assert shop.records.live_build(build.manifest_hash) is None
 
 
-def test_refuses_a_second_build_of_a_built_manifest(shop: Shop) -> None:
+def test_r5_refuses_a_second_build_of_a_built_manifest(shop: Shop) -> None:
     build = shop.built("a")
     with pytest.raises(RefusedError, match=f"is succeeded as build {build.id}"):
         shop.running("a")
@@ -74,7 +74,7 @@ def test_who_is_alone_cannot_replace_a_success(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("final", ["succeeded", "failed", "cancelled"])
-def test_a_final_build_never_runs_again(shop: Shop, final: str) -> None:
+def test_r4_a_final_build_never_runs_again(shop: Shop, final: str) -> None:
     build = shop.running("a")
     if final == "succeeded":
         shop.finish(build.id, "a")

@@ -59,7 +59,7 @@ def test_the_raw_insertion_of_these_attacks_is_well_formed(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("chain")
-def test_refuses_a_second_active_release(shop: Shop) -> None:
+def test_r6_refuses_a_second_active_release(shop: Shop) -> None:
     release = shop.begun(shop.built("c"))
     shop.records.verify_release(release.id)
     refused(
@@ -227,7 +227,7 @@ def test_refuses_to_replace_the_release_in_flight(shop: Shop) -> None:
     refused(shop.records, "a release is never deleted", statement, **row(build))
 
 
-def test_refuses_a_second_live_build_of_one_manifest(shop: Shop) -> None:
+def test_r5_refuses_a_second_live_build_of_one_manifest(shop: Shop) -> None:
     build = shop.built("a")
     refused(
         shop.records, "one_live_build|unique.*manifest_hash",
@@ -253,7 +253,7 @@ def test_refuses_to_change_what_a_build_was_asked_for(shop: Shop, change: str) -
     refused(shop.records, "asked for never changes", statement, id=shop.running("a").id)
 
 
-def test_refuses_a_running_build_to_go_back_to_the_queue(shop: Shop) -> None:
+def test_r4_refuses_a_running_build_to_go_back_to_the_queue(shop: Shop) -> None:
     refused(
         shop.records, "a build cannot change its status so",
         "UPDATE builds SET status = 'queued' WHERE id = :id", id=shop.running("a").id,

@@ -30,7 +30,7 @@ def moves(records: Records, release_id: str) -> list[tuple[str | None, str]]:
         return [tuple(row) for row in connection.execute(query)]
 
 
-def test_a_promotion_supersedes_the_active_release(shop: Shop) -> None:
+def test_r6_a_promotion_supersedes_the_active_release(shop: Shop) -> None:
     first, second = shop.promoted(shop.built("a")), shop.promoted(shop.built("b"))
     assert (second.status, second.kind, second.generation) == ("active", "promote", 2)
     assert second.previous_release_id == first.id
@@ -65,7 +65,7 @@ def test_a_rollback_passes_over_a_release_that_failed(shop: Shop) -> None:
     assert shop.records.rollback_plan("prod").target.id == first.id
 
 
-def test_the_predecessor_is_of_the_same_environment(shop: Shop) -> None:
+def test_r6_the_predecessor_is_of_the_same_environment(shop: Shop) -> None:
     build = shop.built("a")
     shop.promoted(build, "staging")
     release = shop.promoted(build, "prod")
@@ -73,7 +73,7 @@ def test_the_predecessor_is_of_the_same_environment(shop: Shop) -> None:
     assert shop.records.active_release("staging").environment == "staging"
 
 
-def test_the_predecessor_is_what_is_active_and_not_what_came_last(shop: Shop) -> None:
+def test_r6_the_predecessor_is_what_is_active_and_not_what_came_last(shop: Shop) -> None:
     first = shop.promoted(shop.built("a"))
     shop.records.fail_release(shop.begun(shop.built("broken")).id, "not healthy")
     assert shop.begun(shop.built("b")).previous_release_id == first.id

@@ -34,7 +34,7 @@ ALLOWED_RELEASES = {
 
 
 @pytest.mark.parametrize(("before", "after"), [*product(get_args(BuildStatus), repeat=2)])
-def test_a_build_moves_only_along_its_table(before: BuildStatus, after: BuildStatus) -> None:
+def test_r4_a_build_moves_only_along_its_table(before: BuildStatus, after: BuildStatus) -> None:
     if after in ALLOWED_BUILDS.get(before, set()):
         rules.require_build_transition("b1", before, after)
     else:
@@ -43,7 +43,9 @@ def test_a_build_moves_only_along_its_table(before: BuildStatus, after: BuildSta
 
 
 @pytest.mark.parametrize(("before", "after"), [*product(get_args(ReleaseStatus), repeat=2)])
-def test_a_release_moves_only_along_its_table(before: ReleaseStatus, after: ReleaseStatus) -> None:
+def test_r4_a_release_moves_only_along_its_table(
+    before: ReleaseStatus, after: ReleaseStatus
+) -> None:
     if after in ALLOWED_RELEASES.get(before, set()):
         rules.require_release_transition("r1", before, after)
     else:

@@ -55,13 +55,13 @@ GONE = {
 
 
 @pytest.mark.parametrize("part", GONE)
-def test_what_is_gone_needs_a_major_step(part: str) -> None:
+def test_f13_what_is_gone_needs_a_major_step(part: str) -> None:
     nothing: Any = type(STATE[part])()
     assert changed(**{part: nothing}) == ("major", [f"{GONE[part]} is gone"])
 
 
 @pytest.mark.parametrize("part", GONE)
-def test_what_is_new_needs_a_minor_step(part: str) -> None:
+def test_f13_what_is_new_needs_a_minor_step(part: str) -> None:
     nothing: Any = type(STATE[part])()
     changes = compare({**STATE, part: nothing}, STATE, same_source=False)
     assert changes.needed == "minor"
@@ -102,7 +102,7 @@ def test_what_is_new_needs_a_minor_step(part: str) -> None:
         ("description", "Our shop", "patch", "its files changed"),
     ],
 )  # fmt: skip
-def test_what_changed_needs_its_step(part: str, now: Any, needed: str, reason: str) -> None:
+def test_f13_what_changed_needs_its_step(part: str, now: Any, needed: str, reason: str) -> None:
     step, reasons = changed(**{part: now})
     assert step == needed
     assert reasons[0] == reason
@@ -193,7 +193,7 @@ def test_the_step_between_two_versions(before: str, after: str, step: str) -> No
     assert given(before, after) == step
 
 
-def test_a_larger_step_than_needed_is_enough_and_a_smaller_one_is_not() -> None:
+def test_f13_a_larger_step_than_needed_is_enough_and_a_smaller_one_is_not() -> None:
     for version, enough in (("1.2.4", False), ("1.3.0", False), ("2.0.0", True)):
         now = {**STATE, "emits": [], "version": version}
         assert compare(STATE, now, same_source=False).is_enough is enough

@@ -41,7 +41,7 @@ def test_missing_companion_is_named_with_its_chain(tmp_path: Path) -> None:
     assert problem.notes == ("asked for by `a` → `nobody`",)
 
 
-def test_version_of_a_companion_is_checked(tmp_path: Path) -> None:
+def test_b12_version_of_a_companion_is_checked(tmp_path: Path) -> None:
     _, problems = selected(tmp_path, [module("a", **companions("b", versions="^2")), module("b")])
     (problem,) = problems.found
     assert (problem.code, problem.place) == ("XT0303", at("a", "co_requisites", "b"))

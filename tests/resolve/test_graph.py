@@ -34,7 +34,7 @@ def reachable(start: str, needs: Edges) -> set[str]:
 
 @budget(200)
 @given(GRAPHS)
-def test_each_stands_after_what_it_needs_and_cycles_are_left_out(
+def test_b12_each_stands_after_what_it_needs_and_cycles_are_left_out(
     graph: dict[str, frozenset[str]],
 ) -> None:
     needs, problems = edges(graph), Problems()

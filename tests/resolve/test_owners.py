@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,29 @@ def test_b7_each_prefix_is_told_of_its_nearest_beginning_once() -> None:
 @pytest.mark.parametrize("prefix", ["", "b_"])
 def test_table_prefixes_that_do_not_meet_are_fine(prefix: str) -> None:
     assert said(overlap(prefixed("a", "a_"), prefixed("b", prefix), module("c"))) == []
+
+
+def test_b7_f10_refuses_a_table_below_the_prefix_of_another_module() -> None:
+    other = module("b", tables=tables("b", "y", "Inv_pages", "inv_pages", "inventory"))
+    for owner in (replace(other, table_prefix=prefixed("b", "b_").table_prefix), other):
+        for order in permutations([prefixed("a", "INV_"), owner]):
+            (problem,) = overlap(*order).found
+            assert problem.code == "XT0304"
+            assert problem.message == (
+                "table `Inv_pages` of `b` begins with the table prefix of `a`"
+            )
+            assert problem.place == at("b", "code", 1)
+            assert problem.others == ((at("a", "table_prefix"), "`INV_` is claimed by `a`"),)
+
+
+def test_b7_a_table_is_told_of_once_when_prefixes_or_owners_meet() -> None:
+    owner = replace(prefixed("a", "inv_"), tables=tables("a", "inv_x", "inv_ocr_y"))
+    longer = replace(prefixed("b", "inv_ocr_"), tables=tables("b", "inv_ocr_z"))
+    assert len(overlap(owner, longer).found) == 1
+    same = module("c", tables=tables("c", "inv_x"))
+    assert [message for _, message in said(overlap(owner, same))] == [
+        "`a` and `c` both claim the database table `inv_x`"
+    ]
 
 
 def test_b8_refuses_two_settings_of_one_environment_variable() -> None:

@@ -212,7 +212,7 @@ def test_cause_is_the_line_that_says_it(root: Path, path: KeyPath, expected: str
     assert expected == place.source.text.split("\n")[place.span().line - 1]
 
 
-def test_every_input_is_in_the_manifest_hash(root: Path) -> None:
+def test_r5_every_input_is_in_the_manifest_hash(root: Path) -> None:
     selection = workspace.selection(root)
     lock = lock_of(selection)
     package = lock.packages[0]

@@ -32,6 +32,19 @@ def new(  # noqa: PLR0913 - the options of the verb
     lines = [f"wrote {done.folder}/{file}" for file in done.files]
     lines += [] if no_add else [f"added `{name}` to modules.toml"]
     _answer(context, done, {"dialect": dialect, "added": not no_add}, lines)
+    if not no_add:
+        _say_what_starts_it(context)
+
+
+def _say_what_starts_it(context: Context) -> None:
+    """Tell whoever began a product that a module alone is none (XT0305)."""
+    from xtask.pipeline.compose import validate  # noqa: PLC0415 - start-up
+
+    if validate(context.settings.workspace).selection.host is None:
+        context.output.note(
+            "this product has no host yet, and `xtask build` refuses it until a module says what "
+            "the image starts: `[host]` with `main`, as `xtask explain XT0305` shows"
+        )
 
 
 def add(  # noqa: PLR0913 - the options of the verb
@@ -172,7 +185,7 @@ _NAME = option("name", metavar="NAME", help="the module")
 
 COMMANDS = {
     "new": Command(
-        "write a module that builds as it is",
+        "write a module that builds as it is, in a product with a host",
         new,
         (
             option("kind", metavar="module", choices=("module",), help="what to write"),

@@ -50,7 +50,9 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
     if check := found.failed:
         raise UntrustedError(
             f"build {found.build.id[:8]} is not verified: {check.name}: {check.says}",
-            help="do not release it; what is gone, `xtask build` makes again, and what nobody has "
+            help=f"do not release it; {check.help}"
+            if check.help
+            else "do not release it; what is gone, `xtask build` makes again, and what nobody has "
             "signed, `xtask keys sign` signs",
         )
 
@@ -108,7 +110,7 @@ def _init(context: Context, said: _Words) -> None:
     )
     context.output.note(
         f"private keys are in {context.settings.keys}: take those of the role `trust` to a safe "
-        f"place, they are needed for `keys rotate` only\n"
+        f"place, they are needed for `keys rotate` and `keys revoke` only\n"
         f"give {context.settings.workspace.trust} to whoever verifies: xtask keys trust FILE"
     )
     _show(context, signed)

@@ -15,6 +15,7 @@ from xtask.errors import UntrustedError
 from xtask.files import write_atomic
 from xtask.image.layer import Layer
 from xtask.image.layout import GZIP_LAYER_TYPE, Layout
+from xtask.image.workers import require_going, workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,10 +58,8 @@ def _compress_all(layers: Sequence[Layer], tars: Layout, layout: Layout) -> Iter
     if len(layers) == 1:
         yield _compress(layers[0], tars, layout)
     elif layers:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
         largest_first = sorted(layers, key=lambda layer: (-layer.size, layer.diff_id))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with workers(os.cpu_count() or 1) as pool:
             yield from pool.map(lambda layer: _compress(layer, tars, layout), largest_first)
 
 
@@ -69,6 +68,7 @@ def _compress(layer: Layer, tars: Layout, layout: Layout) -> Layer:
 
     with layout.new_blob() as blob:
         for piece in compressed(_verified(tars, layer.digest)):
+            require_going()
             blob.write(piece)
     return Layer(layer.diff_id, blob.digest, blob.size, GZIP_LAYER_TYPE)
 

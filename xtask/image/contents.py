@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from xtask.errors import UntrustedError, XtaskError
 from xtask.image.bytecode import CompileError, compile_module, compiled_path
 from xtask.image.layer import EXECUTABLE, FILE, Entry
+from xtask.image.workers import require_going
+from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -181,16 +183,15 @@ def _require_one_name(source: WheelFile) -> None:
     PyPA, "Binary distribution format": an installer fails on another major `Wheel-Version`.
     """
     from installer.utils import parse_metadata_file  # noqa: PLC0415 - only a cold build reads wheels
-    from packaging.utils import canonicalize_name, canonicalize_version  # noqa: PLC0415
+    from packaging.version import Version  # noqa: PLC0415
 
     version = str(parse_metadata_file(source.read_dist_info("WHEEL"))["Wheel-Version"])
     if version.partition(".")[0] != "1":
         raise UntrustedError(f"has Wheel-Version {version[:20]}, only 1 is known")
     said = parse_metadata_file(source.read_dist_info("METADATA"))
     name, version = str(said["Name"]), str(said["Version"])
-    if (canonicalize_name(name), canonicalize_version(version)) != (
-        canonicalize_name(source.distribution),
-        canonicalize_version(source.version),
+    if normalised(name) != normalised(source.distribution) or (
+        Version(version) != Version(source.version)
     ):
         raise UntrustedError(f"says that it is {name[:100]} {version[:100]}")
 
@@ -224,6 +225,7 @@ def _library_place(path: str, site: str) -> str | None:
 
 def _compiled(entries: Iterable[Entry], *, third_party: bool) -> Iterator[Entry]:
     for entry in tuple(entries):
+        require_going()
         if entry.path.endswith(".py") and isinstance(entry.content, bytes):
             try:
                 yield Entry(compiled_path(entry.path), compile_module(entry.content, entry.path))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from xtask.errors import XtaskError
 from xtask.image import ustar
 from xtask.image.layout import LAYER_TYPE
+from xtask.image.workers import require_going
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +97,7 @@ def write_layer(layout: Layout, entries: Iterable[Entry], *, sync: bool = True) 
     tree = _tree(entries)
     with layout.new_blob(sync=sync) as blob:
         for path in sorted(tree, key=str.encode):
+            require_going()
             _write(blob, tree[path])
         blob.write(ustar.END)
     return Layer(blob.digest, blob.digest, blob.size, LAYER_TYPE)

@@ -77,6 +77,31 @@ class Layout:
         """The file that names the images."""
         return self.root / "index.json"
 
+    @property
+    def marker(self) -> Path:
+        """The file that says that this is an image layout, and of which version."""
+        return self.root / "oci-layout"
+
+    def put_marker(self) -> None:
+        """Write that file, if it is gone or says something else."""
+        write_if_changed(self.marker, MARKER)
+
+    def require_marker(self) -> None:
+        """Refuse a folder that other programs do not take for an image layout.
+
+        Raises:
+            UntrustedError: the file that says so is gone, or says something else.
+        """
+        try:
+            with self.marker.open("rb") as stream:
+                same = stream.read(len(MARKER) + 1) == MARKER
+        except OSError:
+            same = False
+        if not same:
+            raise UntrustedError(
+                f"{self.marker} is gone or altered", help="`xtask build` writes it again"
+            )
+
     def path(self, digest: str) -> Path:
         """Return where the blob lies, or would lie.
 
@@ -142,7 +167,7 @@ class Layout:
         if len(data) > limit:
             raise UntrustedError(f"blob {digest} has more than {limit} bytes")
         if sha256(data) != digest:
-            raise _altered(digest, "")
+            raise _altered(digest, "", self.path(digest))
         return data
 
     def read_json(self, digest: str) -> dict[str, Any]:
@@ -293,7 +318,7 @@ class Layout:
         if not path.is_file():
             raise _missing(digest, where)
         if path.stat().st_size != layer["size"] or sha256_file(path) != digest:
-            raise _altered(digest, where)
+            raise _altered(digest, where, path)
 
     @property
     def _blobs(self) -> Path:
@@ -320,7 +345,7 @@ class Layout:
         entries = sorted(
             manifests, key=lambda one: (bool(_subject(one)), _reference(one), one["digest"])
         )
-        write_if_changed(self.root / "oci-layout", MARKER)
+        self.put_marker()
         write_if_changed(self.index, index_json(entries))
 
 
@@ -356,8 +381,8 @@ def _missing(digest: str, where: str) -> UntrustedError:
     return UntrustedError(f"blob {digest}{where} is missing", help="build again")
 
 
-def _altered(digest: str, where: str) -> UntrustedError:
-    hint = "remove the blob and build again"
+def _altered(digest: str, where: str, path: Path) -> UntrustedError:
+    hint = f"remove {path}, then `xtask build`"
     return UntrustedError(f"blob {digest}{where} does not have the bytes of its digest", help=hint)
 
 

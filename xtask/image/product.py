@@ -21,6 +21,7 @@ from xtask.errors import UntrustedError
 from xtask.image.base.rootfs import APP_ID
 from xtask.image.layer import Entry, Layer, directory, write_layer
 from xtask.image.secrets.rules import version as secret_rules
+from xtask.image.workers import require_going
 from xtask.receipts import write_inputs
 
 if TYPE_CHECKING:
@@ -208,13 +209,18 @@ def _look_through(
     from xtask.image.secrets.search import search  # noqa: PLC0415
 
     known = rules(cache)
+
+    def searched(path: str, data: bytes) -> list[Finding]:
+        require_going()
+        return search(path, data, known)
+
     return tuple(
         finding
         for entry in entries
         if isinstance(entry.content, bytes)
         and not entry.path.endswith(".pyc")
         and (is_secret_by_name(entry.path) or sha256(entry.content) not in seen)
-        for finding in search(entry.path, entry.content, known)
+        for finding in searched(entry.path, entry.content)
     )
 
 
@@ -236,6 +242,7 @@ def _unpack(entries: Iterable[Entry], root: str) -> None:
     """Write entries as files, for the import check to read."""
     made: set[str] = set()
     for entry in entries:
+        require_going()
         if isinstance(entry.content, bytes):
             folder, path = f"{root}/{posixpath.dirname(entry.path)}", f"{root}/{entry.path}"
             if folder not in made:

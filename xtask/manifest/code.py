@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from xtask.manifest.table import shortened
 from xtask.manifest.tables import MappedClass, code_classes, code_tables, sql_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xtask.diagnostics import Problems
     from xtask.manifest.folder import Folder
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Code", "CodeOperation", "Function", "Import", "read_code", "sql_tables", "symbol"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_WRITTEN_OUT = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)
+# More arguments than anybody writes.
+_MANY = 1000
 # Nodes that have a scope of their own, so that what they bind is not bound at the top.
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # What takes more than a second or 256 MiB to parse was not written by people.
@@ -36,23 +40,29 @@ _ANYTHING = frozenset({"*", "__getattr__"})
 
 
 class Function(NamedTuple):
-    """A function at the top of a file; parameters with their `*` and `**`, in order."""
+    """A function at the top of a file; parameters with their `*` and `**`, in order.
+
+    `arity`: with how many arguments it can be called by position; empty when it needs keywords.
+    """
 
     name: str
     parameters: tuple[str, ...]
     is_async: bool
     place: Place
+    arity: range
 
 
 class Code(NamedTuple):
     """One Python file: its path in the folder, and what is seen without running it.
 
     `names` is everything bound at the top level, in `if` and `try` too; `*` for a star import.
+    `others` is what the names that are never a function are, such as `a class`, and where.
     """
 
     path: str
     names: frozenset[str]
     functions: tuple[Function, ...]
+    others: Mapping[str, tuple[str, Place]]
     version: Stated | None
     operations: tuple[CodeOperation, ...]
     imports: tuple[Import, ...]
@@ -170,9 +180,12 @@ def _code(path: str, tree: ast.Module, place: Callable[[ast.AST], Place]) -> Cod
         path=path,
         names=frozenset(name for node in top for name in _bound(node)),
         functions=tuple(
-            Function(node.name, _parameters(node.args), _is_async(node), place(node))
+            Function(
+                node.name, _parameters(node.args), _is_async(node), place(node), _arity(node.args)
+            )
             for node in functions
         ),
+        others=_others(top, place),
         version=_version(top, place),
         operations=read_operations(tree, place),
         imports=tuple(read_imports(tree, place)),
@@ -211,6 +224,31 @@ def _parameters(arguments: ast.arguments) -> tuple[str, ...]:
     names += [argument.arg for argument in arguments.kwonlyargs]
     names += [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
     return tuple(names)
+
+
+def _arity(arguments: ast.arguments) -> range:
+    """Return with how many arguments a function can be called by position."""
+    most = len(arguments.posonlyargs) + len(arguments.args)
+    least = most - len(arguments.defaults)
+    if None in arguments.kw_defaults:
+        return range(0)
+    return range(least, _MANY if arguments.vararg else most + 1)
+
+
+def _others(top: list[ast.AST], place: Callable[[ast.AST], Place]) -> dict[str, tuple[str, Place]]:
+    """Return the names that are bound once, to a class or to a value written out."""
+    count = Counter(name for node in top for name in _bound(node))
+    found = {}
+    for node in top:
+        match node:
+            case ast.ClassDef(name=name):
+                found[name] = ("a class", place(node))
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=value)
+            ) if isinstance(value, _WRITTEN_OUT):
+                found[name] = ("a constant", place(node))
+    return {name: what for name, what in found.items() if count[name] == 1}
 
 
 def _is_async(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

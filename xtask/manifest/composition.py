@@ -5,6 +5,7 @@ RusToK's own files are read too: schema 1 with `crate` in its entries, and schem
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.secrets import Allowed, read_allowed
 from xtask.manifest.surfaces import read_surfaces
 from xtask.manifest.table import Table, shortened
+from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,9 @@ INTERPRETER = "interpreter"
 
 PROFILES = ("release", "debug")
 COMPRESSIONS = ("none", "gzip")
+# `user:password@` before a host; a digest comes after an `@`, too.
+_USERINFO = re.compile(r"(?!oci:)[^/@]*:[^/]*@(?!sha256:)")
+_LAYOUT_WITH_DIGEST = re.compile("oci:[^@]*@")
 DEPLOYMENT_PROFILES = ("monolith", "headless")
 PLATFORMS = {
     "linux/amd64": "linux/amd64",
@@ -120,13 +125,9 @@ def _composition(table: Table) -> Composition:
             DEPLOYMENT_PROFILES,
             default=read_surfaces(build) or "monolith",
         ),
-        base=image.text("base", default=INTERPRETER, grammar=grammar.BASE),
+        base=_image(image, "base", INTERPRETER, grammar.BASE),
         compression=image.choice("compression", COMPRESSIONS, default="none"),
-        repository=image.text(
-            "repository",
-            default=f"localhost/{app or 'app'}",
-            grammar=grammar.REPOSITORY,
-        ),
+        repository=_image(image, "repository", f"localhost/{app or 'app'}", grammar.REPOSITORY),
         entries=entries,
         registries=registries,
         search=_search_paths(search),
@@ -187,6 +188,29 @@ def _platforms(build: Table) -> tuple[str, ...]:
     if not found and "target" in build:
         build.wrong("XT0204", "`target` names no platform", "target", help='`["linux/amd64"]`')
     return tuple(sorted(found)) or ("linux/amd64",)
+
+
+def _image(table: Table, key: str, default: str, chosen: grammar.Grammar) -> str:
+    """Return the name of an image; who may fetch or push it is nothing for a committed file."""
+    if _USERINFO.match(name := table.text(key, default=default)):
+        table.wrong(
+            "XT0205",
+            f"`{shortened(redacted(name))}` seems to have a user and a password in it",
+            key,
+            help="credentials belong in `docker login REGISTRY`, and never in a file that is "
+            "committed; here: " + chosen.rule,
+        )
+        return ""
+    if chosen is grammar.BASE and _LAYOUT_WITH_DIGEST.match(name):
+        table.wrong(
+            "XT0205",
+            f"`{shortened(name)}` is an image layout with a digest, which is for `modules.lock` "
+            "to keep",
+            key,
+            help="write `oci:path/to/layout`, or `oci:path/to/layout:name` of several images",
+        )
+        return ""
+    return table.checked(name, key, chosen) if table.kind(key) is str else name
 
 
 def _app_version(table: Table) -> str | None:

@@ -104,7 +104,7 @@ _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 BASE = _grammar(
     rf"interpreter|oci:{_PART}(?:/{_PART})*(?::{_PART})?"
-    rf"|(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    rf"|(?!oci:)(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
     rf"(?::{_TAG}(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})",
     "a base",
     "write `interpreter`, an image with a tag or digest (`registry.example/python:3.12-slim`), or "

@@ -20,6 +20,7 @@ class Import(NamedTuple):
     """An import statement, or `import_module("…")`; `level` counts the dots of a relative one.
 
     `names` is empty for `import module`. `guarded`: the code goes on when there is no such module.
+    `bound` is what each of `names` is called in the file.
     """
 
     module: str
@@ -27,6 +28,7 @@ class Import(NamedTuple):
     level: int
     guarded: bool
     place: Place
+    bound: tuple[str, ...] = ()
 
 
 def read_imports(tree: ast.Module, place: Callable[[ast.AST], Place]) -> Iterator[Import]:
@@ -40,7 +42,8 @@ def read_imports(tree: ast.Module, place: Callable[[ast.AST], Place]) -> Iterato
                     yield Import(alias.name, (), 0, guarded, place(alias))
             case ast.ImportFrom(module=module, names=names, level=level):
                 wanted = tuple(alias.name for alias in names)
-                yield Import(module or "", wanted, level, guarded, place(node))
+                bound = tuple(alias.asname or alias.name for alias in names)
+                yield Import(module or "", wanted, level, guarded, place(node), bound)
             case ast.Call(func=function, args=[first, *_]) if text := string(first):
                 if dotted(function).rpartition(".")[2] in _IMPORTERS:
                     name = text.lstrip(".")

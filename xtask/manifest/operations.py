@@ -2,6 +2,7 @@
 
 The style is FastAPI's: `router = APIRouter(prefix="/x")`, `@router.get("/y")`,
 `@router.api_route("/z", methods=["PUT"])`, `outer.include_router(router, prefix="/p")`.
+A name at the top of the file that is bound once is as good as its value: `PATH = "/y"`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xtask.diagnostics import Place
 
@@ -61,8 +62,12 @@ class _Spot(NamedTuple):
 
 
 class _Routers(NamedTuple):
-    """The routers of a file; a prefix is None where the code computes it."""
+    """The routers of a file; a prefix is None where the code computes it.
 
+    `once` has the values of the names that stand for one thing in the whole file.
+    """
+
+    once: Mapping[str, ast.expr]
     prefixes: dict[str, str | None]
     rebound: set[str]
     answers: dict[str, list[tuple[str, str, Place, _Spot]]]
@@ -77,16 +82,17 @@ def read_operations(
 ) -> tuple[CodeOperation, ...]:
     """Return what the routers at the top of a file answer, in the order of the file.
 
-    A path, prefix or method that is not a literal is nobody's to know: such operations are left
-    out. A router of another file counts as one without prefix. An operation is there twice when
-    the first one is defined whenever the second is; one of each branch of an `if` is there once.
+    A path, prefix or method that is neither a literal nor a name for one is nobody's to know: such
+    operations are left out. A router of another file counts as one without prefix. An operation is
+    there twice when the first one is defined whenever the second is; one of each branch of an `if`
+    is there once.
 
     Raises:
         TooMuchError: there are more than 10,000 of them, or longer ones than 2,000 characters.
     """
-    routers = _Routers({}, set(), defaultdict(list), defaultdict(list))
+    routers = _Routers(_bound_once(tree), {}, set(), defaultdict(list), defaultdict(list))
     nodes = list(_at_import(tree))
-    for name, prefix in (pair for node, _ in nodes for pair in _router(node)):
+    for name, prefix in (pair for node, _ in nodes for pair in _router(node, routers.once)):
         if name in routers.prefixes:
             routers.rebound.add(name)
         routers.prefixes[name] = prefix
@@ -151,6 +157,51 @@ def string(node: ast.expr | None) -> str | None:
     return None
 
 
+def _bound_once(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return the values of `NAME = value` at the top, where nothing else in the file binds it.
+
+    None at all when a star import may bind any name.
+    """
+    count = Counter(name for node in ast.walk(tree) for name in _names(node))
+    found: dict[str, ast.expr] = {}
+    for statement in () if count["*"] else tree.body:
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if count[name] == 1:
+                found[name] = value
+    return found
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a node binds in any scope, except for parameters; `*` for any."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in names)
+        case (
+            ast.FunctionDef(name=str() as name)
+            | ast.AsyncFunctionDef(name=str() as name)
+            | ast.ClassDef(name=str() as name)
+            | ast.ExceptHandler(name=str() as name)
+            | ast.MatchAs(name=str() as name)
+            | ast.MatchStar(name=str() as name)
+            | ast.MatchMapping(rest=str() as name)
+        ):
+            yield name
+
+
+def _followed(node: ast.expr, once: Mapping[str, ast.expr]) -> ast.expr:
+    """Return what a name that is bound once stands for, and any other expression as it is."""
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(node, ast.Name) or node.id not in once:
+            break
+        node = once[node.id]
+    return node
+
+
 def _at_import(tree: ast.Module) -> Iterator[tuple[ast.AST, range]]:
     """Yield calls, assignments and definitions that run when a file is imported, and their blocks.
 
@@ -188,7 +239,7 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(item.lineno for item in decorators)])
 
 
-def _router(node: ast.AST) -> Iterator[tuple[str, str | None]]:
+def _router(node: ast.AST, once: Mapping[str, ast.expr]) -> Iterator[tuple[str, str | None]]:
     """Yield name and prefix of `name = APIRouter(prefix="/x")`."""
     match node:
         case ast.Assign(targets=targets, value=ast.Call() as call):
@@ -197,15 +248,15 @@ def _router(node: ast.AST) -> Iterator[tuple[str, str | None]]:
             targets = [target]
         case _:
             return
-    kind = dotted(call.func)
+    kind = dotted(_followed(call.func, once))
     if kind.endswith(("Router", "FastAPI")):
-        prefix = _prefix(call)
+        prefix = _prefix(call, once)
         yield from ((target.id, prefix) for target in targets if isinstance(target, ast.Name))
 
 
-def _prefix(call: ast.Call) -> str | None:
+def _prefix(call: ast.Call, once: Mapping[str, ast.expr]) -> str | None:
     given = keyword(call, "prefix")
-    return "" if given is None else string(given)
+    return "" if given is None else string(_followed(given, once))
 
 
 def _note_call(
@@ -216,11 +267,11 @@ def _note_call(
     first = call.args[0] if call.args else keyword(call, "path")
     if verb == "include_router":
         child = call.args[0] if call.args else keyword(call, "router")
-        prefix = _prefix(call)
+        prefix = _prefix(call, routers.once)
         if child is not None and prefix is not None and dotted(child):
             routers.includes[name].append((dotted(child), prefix, spot))
     elif verb in _METHODS | _ANY_METHOD and first is not None:
-        path = string(first)
+        path = string(_followed(first, routers.once))
         if path is not None and (not path or path.startswith("/")):
             path = _DEFAULT_CONVERTOR.sub(r"{\1}", path)
             methods = _methods(call) if verb in _ANY_METHOD else [verb.upper()]

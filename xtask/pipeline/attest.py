@@ -24,7 +24,7 @@ from xtask.image.evidence.sbom import (
     sbom,
 )
 from xtask.image.layout import Layout
-from xtask.pipeline.keys import signing
+from xtask.pipeline.keys import signing, unsigned
 from xtask.process import ProcessError, run
 from xtask.records.values import timestamp
 from xtask.resolve.lock import normalised
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from xtask.diagnostics import Diagnostic
     from xtask.image.assemble import Image
     from xtask.image.product import ProductLayer
     from xtask.package.wheels import Wheel
@@ -71,10 +72,14 @@ class Made(NamedTuple):
 
 
 class Attested(NamedTuple):
-    """Evidence as files of the bundle by name, and the ids of the keys that have signed it."""
+    """Evidence as files of the bundle by name, and the ids of the keys that have signed it.
+
+    `warnings` say that nobody has, where somebody is expected to.
+    """
 
     files: dict[str, bytes]
     signers: tuple[str, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def says(self) -> str:
@@ -127,6 +132,7 @@ def attest(
     return Attested(
         {provenance.SBOM_NAME: bill, PROVENANCE_NAME: signed},
         tuple(signer.public_key.keyid for signer in who.signers),
+        () if who.signers else unsigned(settings),
     )
 
 

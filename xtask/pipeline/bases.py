@@ -27,8 +27,8 @@ _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 def pinned_digest(base: str) -> str:
-    """Return the digest that the line itself names, or nothing."""
-    found = _PINNED.search(base)
+    """Return the digest that the line itself names, or nothing; that of a layout names none."""
+    found = None if base.startswith(_LAYOUT) else _PINNED.search(base)
     return found[1] if found else ""
 
 

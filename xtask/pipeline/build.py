@@ -17,9 +17,10 @@ from xtask.pipeline import unchanged
 from xtask.records.lookup import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from xtask.pipeline.planning import Planned
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
@@ -81,16 +82,24 @@ def build(
         ending.enter_context(locked(workspace.releases / ".build.lock", waiting))
         planned = planning.plan(composed, workspace, progress, locked_only=locked_only)
         known = _succeeded(settings, planned.plan.manifest_hash)
-        if known and (outputs := _outputs(known, workspace)):
-            make.write_committed(planned, workspace, rendered(planned.plan.selection, workspace)[0])
+
+        def remember(outputs: Iterable[Path]) -> None:
             looked_at = [*planning.inputs(composed, workspace), *outputs]
             packed_here = [one.digest for one in planned.bases.values() if one.machine_local]
-            same = unchanged.Unchanged(known.manifest_hash, "".join(packed_here))
+            same = unchanged.Unchanged(planned.plan.manifest_hash, "".join(packed_here))
             unchanged.remember(workspace.cache, same, looked_at, started)
-            return Built(known, cached=True)
+
+        if known and (outputs := _outputs(known, workspace)):
+            generated, _ = rendered(planned.plan.selection, workspace)
+            if _is_still_allowed(planned, generated, known, workspace, progress):
+                make.write_committed(planned, workspace, generated)
+                remember(outputs)
+                return Built(known, cached=True)
         done, cached_modules, reasons = make.make(
             planned, settings, progress, early, known=known, reason=reason
         )
+        # Too new to be trusted, as the bundle always is: the next build can say so.
+        remember([workspace.root / str(done.bundle) / "image.json", *_outputs(done, workspace)])
         return Built(done, cached=False, cached_modules=cached_modules, reasons=reasons)
 
 
@@ -119,6 +128,33 @@ def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
         return found if found and found.status == "succeeded" else None
 
 
+def _is_still_allowed(
+    planned: Planned,
+    generated: Mapping[str, bytes],
+    known: Build,
+    workspace: Workspace,
+    progress: Progress,
+) -> bool:
+    """Look once more for secrets in what an image was made of: the allow list is not part of it.
+
+    Returns:
+        whether what was allowed in what was made from sources, such as wheels, still is.
+
+    Raises:
+        InvalidError: something looks like a secret and is not allowed any more (XT0404).
+    """
+    from xtask.pipeline import inventory, secrecy  # noqa: PLC0415 - start-up
+
+    with progress.stage("secrets"):
+        watch = secrecy.look_through(planned, workspace)
+        secrecy.look_at_generated(watch, generated, workspace)
+        needed = inventory.allowed(workspace.root / str(known.bundle))
+        if needed is None or not watch.still_allows(needed):
+            return False
+    progress.listener.warned(watch.unused())
+    return True
+
+
 def _outputs(build: Build, workspace: Workspace) -> list[Path]:
     """Return the files that the build made or keeps; none when one of them is gone."""
     from xtask.pipeline import inventory  # noqa: PLC0415 - start-up
@@ -135,7 +171,9 @@ def _outputs(build: Build, workspace: Workspace) -> list[Path]:
         blobs |= {image, *(part["digest"] for part in parts)}
     bundle = workspace.root / str(build.bundle)
     evidence, kept = _evidence(layout, digest, bundle), inventory.complete(bundle, workspace)
-    paths = [bundle / "image.json", *map(layout.path, sorted(blobs)), *evidence, *kept]
+    layout.put_marker()
+    made = [bundle / "image.json", bundle / "plan.json", layout.marker]
+    paths = [*made, *map(layout.path, sorted(blobs)), *evidence, *kept]
     return paths if evidence and kept and all(path.is_file() for path in paths) else []
 
 

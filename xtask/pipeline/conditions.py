@@ -17,7 +17,7 @@ import xtask
 from xtask.errors import UntrustedError
 from xtask.pipeline.comparison import Shipped
 from xtask.pipeline.progress import Progress
-from xtask.pipeline.rebuild import Rebuilt, read_rebuilt, rebuild, shipped
+from xtask.pipeline.rebuild import IDENTICAL, Rebuilt, read_rebuilt, rebuild, shipped
 from xtask.process import run
 from xtask.settings import Workspace
 
@@ -45,9 +45,11 @@ def check_reproducible(build: Build, workspace: Workspace, progress: Progress) -
         progress: who is told.
 
     Raises:
-        UntrustedError: what was kept is not what its digests say.
+        UntrustedError: what was kept, or the image, is not what its digests say.
         ProcessError: the other process ended early.
     """
+    from xtask.pipeline.verify import require_intact  # noqa: PLC0415 - start-up
+
     built = shipped(build, workspace)
     asked = {
         "root": str(workspace.root),
@@ -68,6 +70,8 @@ def check_reproducible(build: Build, workspace: Workspace, progress: Progress) -
         if "untrusted" in document:
             raise UntrustedError(document["untrusted"], help=document["help"])
         found = read_rebuilt(document)
+        if found.verdict == IDENTICAL:
+            require_intact(workspace, build)
         stage.detail = f"{found.verdict} {found.image_digest}".strip()
     return found
 

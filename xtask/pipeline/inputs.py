@@ -18,6 +18,7 @@ from xtask.digest import canonical_json, sha256
 from xtask.errors import XtaskError
 from xtask.files import replacing, write_atomic
 from xtask.image import ustar
+from xtask.image.workers import require_going, workers
 from xtask.package import requirements, sources
 from xtask.package.requirements import applicable
 from xtask.pipeline.inventory import NAME, SCHEMA, blob_path, module_path
@@ -45,9 +46,7 @@ _WRITERS = 4
 @contextmanager
 def fetching(plan: Plan, workspace: Workspace) -> Iterator[Future[Wheels]]:
     """Fetch meanwhile the wheels that modules are built with, unless they were fetched before."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
-    with ThreadPoolExecutor(1) as thread:
+    with workers(1) as thread:
         yield thread.submit(_build_wheels, plan, workspace)
 
 
@@ -66,6 +65,7 @@ def keep(
     wheels: Mapping[str, Mapping[str, Wheel]],
     built_with: Wheels,
     workspace: Workspace,
+    allowed: Sequence[Sequence[str]] = (),
 ) -> dict[str, bytes]:
     """Keep what is not kept yet of a build's inputs, and return its `inputs.json` by that name.
 
@@ -74,12 +74,11 @@ def keep(
         wheels: by platform and name; those of third parties are inputs.
         built_with: the wheels of build environments, by file name.
         workspace: where.
+        allowed: path and rule of what in wheels and generated code may look like a secret.
 
     Raises:
         XtaskError: a module's file is not what was planned any more.
     """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
     plan = planned.plan
     texts = (plan.selection.composition.place.source.text, render_lock(plan.lock))
     composition, lock = (_put(workspace, text.encode()) for text in texts)
@@ -95,13 +94,14 @@ def keep(
     document = {
         "schema": SCHEMA,
         "formats": FORMATS,
+        "allowed": [[*entry] for entry in allowed],
         "composition": composition,
         "lock": lock,
         "bases": {where: base.document() for where, base in planned.bases.items()},
         "wheels": {where: _digests(found) for where, found in bought.items()},
         "build_wheels": _digests(built_with),
     }
-    with ThreadPoolExecutor(_WRITERS) as threads:
+    with workers(_WRITERS) as threads:
         linked = [threads.submit(_link, workspace, *each) for each in files.items()]
         document["modules"] = _modules(planned, workspace, threads)
         for one in linked:
@@ -168,6 +168,7 @@ def _pack(path: Path, root: Path, files: Sequence[SourceFile]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as stream:
         for file in files:
+            require_going()
             data = (root / file.path).read_bytes()
             if sha256(data) != file.digest:
                 raise XtaskError(

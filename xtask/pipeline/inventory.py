@@ -79,6 +79,17 @@ def paths(document: Mapping[str, Any], workspace: Workspace) -> dict[str, Path]:
     return found
 
 
+def allowed(bundle: Path) -> list[tuple[str, str]] | None:
+    """Return path and rule of what was allowed to look like a secret in what was made.
+
+    None when the document does not say, as those of an older xtask.
+    """
+    try:
+        return [(str(path), str(rule)) for path, rule in (read_inputs(bundle) or {})["allowed"]]
+    except (UntrustedError, KeyError, TypeError, ValueError):
+        return None
+
+
 def complete(bundle: Path, workspace: Workspace) -> list[Path]:
     """Return the files that a rebuild needs beside base layers; none when one of them is gone."""
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import stat
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +16,7 @@ from xtask.image.evidence import keys
 from xtask.image.evidence.trust import (
     BUILD,
     LOCAL_BUILDER,
+    MAX_SIZE,
     TRUST,
     SignedTrust,
     Trust,
@@ -29,9 +34,15 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
+    from xtask.diagnostics import Diagnostic
     from xtask.settings import Settings, Workspace
 
 BUILD_DAYS, TRUST_DAYS = 365, 5 * 365
+# RFC 3986: a scheme, and behind it what a URI may have; with `//`, somebody has to be there.
+_URI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?!//(?:[/?#:]|$))[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+"
+)
+_USERINFO = re.compile(r"[^/?#]*://[^/?#]*@")
 
 
 class Listed(NamedTuple):
@@ -76,19 +87,37 @@ def read_trust_file(path: Path) -> SignedTrust:
         UntrustedError: it is not signed by its own keys.
     """
     try:
-        data = path.read_bytes()
+        data = _read_file(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > MAX_SIZE:
+        raise UsageError(f"{path} has more than {MAX_SIZE >> 20} MiB: is this the trust file?")
     return read_trust(data)
+
+
+def _read_file(path: Path) -> bytes:
+    """Return the file's start; nothing is waited for, because a pipe would never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        return stream.read(MAX_SIZE + 1)
 
 
 def signing(settings: Settings, now: datetime) -> Signing:
     """Return who signs builds here; nobody when there is no key.
 
     Raises:
-        UsageError: there are keys for it, and none that is trusted and has time left.
+        UsageError: the folder that the environment names is not there, or there are keys for it,
+            and none that is trusted and has time left.
         UntrustedError: others may read a key, or the trust file is damaged.
     """
+    if settings.keys != settings.workspace.keys and not settings.keys.is_dir():
+        raise UsageError(
+            f"there is no folder {settings.keys}, which XTASK_KEYS names",
+            help="`xtask keys init` makes it with new keys; without XTASK_KEYS the keys are those "
+            f"in {settings.workspace.keys}",
+        )
     here = keys.private_ids(settings.keys)
     if not here:
         return Signing((), LOCAL_BUILDER)
@@ -106,7 +135,8 @@ def signing(settings: Settings, now: datetime) -> Signing:
         reason = f"key {ours[0].id[:16]} has expired" if ours else "none of them is trusted"
         raise UsageError(
             f"the keys in {settings.keys} cannot sign this build: {reason}",
-            help="take a new one with `xtask keys rotate`, or build without keys: XTASK_KEYS",
+            help="take a new one with `xtask keys rotate`, or build without keys: "
+            "XTASK_KEYS=FOLDER with an empty folder",
         )
     builders = sorted({key.builder for key in good})
     if len(builders) > 1:
@@ -125,9 +155,10 @@ def init(
     """Make keys that sign builds, keys that sign the trust file, and its first version.
 
     Raises:
-        UsageError: there is a trust file already.
+        UsageError: there is a trust file already, or the builder is no absolute URI.
         UntrustedError: others may look into the folder of keys.
     """
+    _require_builder_id(builder)
     if holders.threshold > holders.number:
         raise UsageError(f"{holders.threshold} signatures of {holders.number} keys cannot be")
     workspace = settings.workspace
@@ -232,6 +263,37 @@ def adopt(settings: Settings, file: Path, now: datetime) -> SignedTrust:
         require_current(new.trust, now)
         write_atomic(workspace.trust, new.file())
     return new
+
+
+def unsigned(settings: Settings) -> tuple[Diagnostic, ...]:
+    """Return a warning when a build is not signed, though keys that sign builds are trusted."""
+    from xtask.diagnostics import Place, Problems, Source  # noqa: PLC0415 - start-up
+
+    workspace, problems = settings.workspace, Problems()
+    if workspace.trust.exists():
+        problems.warn(
+            "XT0408",
+            "this build is not signed: keys that sign builds are trusted here, and none of them is "
+            f"in {settings.keys}",
+            Place(Source(str(workspace.trust.relative_to(workspace.root)))),
+            help="let XTASK_KEYS name the folder of keys and sign it with `xtask keys sign`; until "
+            "then `xtask verify` refuses it",
+        )
+    return problems.warnings
+
+
+def _require_builder_id(builder: str) -> None:
+    """Refuse what is no absolute URI; it is in every provenance, for everybody to read."""
+    if _USERINFO.match(builder):
+        raise UsageError(
+            "--builder has a user or a password in it, which everybody would read",
+            help="name who builds without them: `https://ci.example/shop`",
+        )
+    if not _URI.fullmatch(builder):
+        raise UsageError(
+            f"--builder takes an absolute URI, and {builder[:100]!r} is none",
+            help=f"such as `https://ci.example/shop`, or `{LOCAL_BUILDER}` (RFC 3986)",
+        )
 
 
 def _next(

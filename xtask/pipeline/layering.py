@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from xtask.image.assemble import MAX_LAYERS, bucket
 from xtask.image.layout import Layout
 from xtask.image.product import Label, generated_layer, wheels_layer
+from xtask.image.workers import workers
 from xtask.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -122,12 +122,9 @@ def _made(jobs: Mapping[str, Callable[[], ProductLayer]], kept: Path) -> dict[st
     """Do jobs, several at the same time when many are new: half of the time goes to the disk."""
     if kept.is_dir() and sum(1 for _ in kept.iterdir()) > len(jobs):
         return {label: job() for label, job in jobs.items()}
-    threads = ThreadPoolExecutor(_WRITERS)
-    try:
+    with workers(_WRITERS) as threads:
         started = {label: threads.submit(job) for label, job in jobs.items()}
         return {label: future.result() for label, future in started.items()}
-    finally:
-        threads.shutdown(cancel_futures=True)
 
 
 def _is_ours(modules: Mapping[str, Module], name: str) -> bool:

@@ -125,12 +125,16 @@ class _Story(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """What an image is assembled from; `surfaces` gives what the code of its modules promises."""
+    """What an image is assembled from; `surfaces` gives what the code of its modules promises.
+
+    `allowed` is what may look like a secret in wheels and generated code.
+    """
 
     generated: dict[str, bytes]
     wheels: dict[str, dict[str, Wheel]]
     layers: dict[str, dict[str, ProductLayer]]
     surfaces: Callable[[], dict[str, dict[str, Any]]]
+    allowed: list[list[str]]
 
 
 def _parts(story: _Story) -> _Parts:
@@ -160,7 +164,7 @@ def _parts(story: _Story) -> _Parts:
         seen = cache(partial(kept_surfaces, plan.selection.modules, plan.sources, workspace.cache))
         warnings = checking.check(planned, wheels, layers, workspace, meanwhile=seen)
     story.progress.listener.warned((*warnings, *watch.unused()))
-    return _Parts(generated, wheels, layers, seen)
+    return _Parts(generated, wheels, layers, seen, watch.derived_entries())
 
 
 def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
@@ -181,10 +185,11 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
             finished=datetime.now(UTC),
         )
         stage.detail = evidence.says
+    story.progress.listener.warned(evidence.warnings)
     with story.stage("record", 95):
         bundle = workspace.bundles / hex_of(planned.plan.manifest_hash)
         built_with = story.built_with.result()
-        kept = inputs.keep(planned, parts.wheels, built_with, workspace)
+        kept = inputs.keep(planned, parts.wheels, built_with, workspace, parts.allowed)
         made = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
         write_folder(bundle, made | evidence.files | kept)
         write_committed(planned, workspace, parts.generated)

@@ -37,13 +37,15 @@ from xtask.resolve.plan import FORMATS
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xtask.image.base.values import Base
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
     from xtask.resolve.lock import Lock
 
+# So many missing inputs are named to people; programs get all of them.
+_NAMED = 5
 IDENTICAL, DIFFERENT, INCONCLUSIVE = "identical", "different", "inconclusive"
 
 
@@ -85,9 +87,12 @@ def require_identical(found: Rebuilt, build: Build) -> None:
             help="look for times, random values and paths in what made that",
         )
     if found.verdict != IDENTICAL:
-        raise XtaskError(
-            f"whether build {build.id[:8]} is reproducible cannot be said: {found.says}"
-        )
+        says, tip = found.says, None
+        if number := len(found.missing):
+            says = f"{number} of its inputs {'is' if number == 1 else 'are'} gone"
+            tip = "`xtask build` keeps them again while the sources are the same"
+        message = f"whether build {build.id[:8]} is reproducible cannot be said: {says}"
+        raise XtaskError(message, help=tip)
 
 
 def shipped(build: Build, workspace: Workspace) -> Shipped:
@@ -117,7 +122,7 @@ def rebuild(
         return Rebuilt(INCONCLUSIVE, says, missing=(inventory.NAME,))
     bases = _bases(kept, Layout(origin.layout))
     if missing := tuple(sorted(_missing(kept, bases, origin))):
-        return Rebuilt(INCONCLUSIVE, f"gone: {', '.join(missing)}", missing=missing)
+        return Rebuilt(INCONCLUSIVE, _gone(missing), missing=missing)
     if reason := _why_not(kept, bases):
         return Rebuilt(INCONCLUSIVE, reason)
     with tempfile.TemporaryDirectory(prefix="xtask-rebuild-") as temporary:
@@ -138,6 +143,12 @@ def rebuild(
         except XtaskError as error:
             return Rebuilt(INCONCLUSIVE, f"it cannot be built any more: {error.message}")
     return Rebuilt(IDENTICAL, f"built again: {made.image.digest}", image_digest=made.image.digest)
+
+
+def _gone(missing: Sequence[str]) -> str:
+    """Return what is missing, one in a line."""
+    more = [f"and {len(missing) - _NAMED} more"] if len(missing) > _NAMED else []
+    return "\n  ".join(["gone:", *missing[:_NAMED], *more])
 
 
 def _bases(kept: Mapping[str, Any], layout: Layout) -> dict[str, Base]:

@@ -43,6 +43,7 @@ class Watch:
         }
         self._used: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str]] = set()
+        self._in_derived: set[tuple[str, str]] = set()
         self.origins: dict[str, str] = {}
         """Paths of the files that were looked through, relative to the workspace, by digest."""
 
@@ -69,10 +70,21 @@ class Watch:
         ]
         left = [each for each in known if (each.rule, each.shown) not in self._seen]
         Problems(self.sources(owner, left)).raise_if_any()
+        self._in_derived |= {(each.path, each.rule) for each in left}
 
     def guard(self, owner: str) -> Guard:
         """Return who looks at the files of a layer that is made of something of the owner."""
         return Guard(self.origins.keys(), partial(self.derived, owner))
+
+    def derived_entries(self) -> list[list[str]]:
+        """Return path and rule of each entry that what was made from those files has needed."""
+        return [[*key] for key in sorted(self._in_derived)]
+
+    def still_allows(self, entries: Iterable[tuple[str, str]]) -> bool:
+        """Return whether entries that were needed before are there still: they are used then."""
+        needed = set(entries)
+        self._used |= needed & self._allowed.keys()
+        return needed <= self._allowed.keys()
 
     def unused(self) -> tuple[Diagnostic, ...]:
         """Return a warning for each entry that nothing was found for (XT0405)."""

@@ -82,7 +82,7 @@ def package(
 def _load_reader() -> None:
     """Import what reads the wheel that is being built."""
     import installer.sources  # noqa: F401, PLC0415 - start-up
-    import packaging.utils  # noqa: F401, PLC0415
+    import packaging.version  # noqa: F401, PLC0415
 
     import xtask.image.contents  # noqa: F401, PLC0415
 

@@ -2,7 +2,7 @@
 
 A file counts as unchanged while its size, times and inode are, as in git's index. A file that was
 written less than a tick of the clock before it was looked at could change once more without a
-trace (git's "racy" entries): then nothing is remembered, and the next build reads everything.
+trace (git's "racy" entries): then the next build reads everything, and only says why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Unchanged(NamedTuple):
 
 
 def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int) -> None:
-    """Keep what a build came to, unless one of the files it looked at is too young to be trusted.
+    """Keep what a build came to; not trusted if one of the files it looked at is too new.
 
     Args:
         cache: folder for what can be thrown away.
@@ -36,9 +36,9 @@ def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int)
         started: when it began to look, in nanoseconds since the epoch.
     """
     signatures = {str(path): signature(path) for path in sorted(set(paths))}
-    if all(found and is_settled(found, started) for found in signatures.values()):
-        document = {**found._asdict(), "cache": str(cache), "files": signatures}
-        write_atomic(cache / _FILE, json.dumps(document).encode())
+    too_new = [path for path, one in signatures.items() if not (one and is_settled(one, started))]
+    document = {**found._asdict(), "cache": str(cache), "files": signatures, "too_new": too_new[:1]}
+    write_atomic(cache / _FILE, json.dumps(document).encode())
 
 
 def recall(cache: Path, root: Path) -> tuple[Unchanged | None, str]:
@@ -59,6 +59,8 @@ def recall(cache: Path, root: Path) -> tuple[Unchanged | None, str]:
             now = signature(path)
             if now is None or list(now) != then:
                 return None, f"changed: {path.removeprefix(f'{root}/')}"
+        for path in document["too_new"]:
+            return None, f"too new to trust their times: {path.removeprefix(f'{root}/')}"
         return Unchanged(document["manifest_hash"], document["base"]), ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, "nothing is remembered of a build before"

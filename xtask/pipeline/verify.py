@@ -17,7 +17,7 @@ from xtask.image.evidence.provenance import SBOM_NAME
 from xtask.image.evidence.sbom import SBOM_TYPE
 from xtask.image.evidence.strict import read_object
 from xtask.image.evidence.trust import BUILD
-from xtask.image.evidence.verification import Check, Evidence, Expected, attempt
+from xtask.image.evidence.verification import Check, Evidence, Expected, attempt, builder_of
 from xtask.image.evidence.verification import verify as verified
 from xtask.image.layout import Layout
 from xtask.pipeline.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
@@ -102,6 +102,7 @@ def sign(settings: Settings, progress: Progress, *, what: str, now: datetime) ->
             _require(check)
         expected, found = _expected(workspace, build), _evidence(layout, image)
         payload, kept = _signed_by_others(found, signed.trust)
+        _require_builder(payload, who.builder, workspace.root / str(build.bundle))
         made = envelope.sign(payload, envelope.STATEMENT_TYPE, who.signers, kept).document()
         evidence = Evidence(made, envelope.ENVELOPE_TYPE, found.sbom)
         enough = replace(signed.trust, threshold={**signed.trust.threshold, BUILD: 1})
@@ -182,9 +183,20 @@ def _image(workspace: Workspace, build: Build) -> str:
     return f"{build.image_digest} and all that it names"
 
 
+def require_intact(workspace: Workspace, build: Build) -> None:
+    """Hash the image and look at the bundle of a build, whoever vouches for them.
+
+    Raises:
+        UntrustedError: something is gone or altered.
+    """
+    _image(workspace, build)
+    _bundle(workspace, build)
+
+
 def _index(workspace: Workspace, build: Build) -> str:
     """Check that the name of the image leads to it."""
     layout, reference = Layout(workspace.layout), str(build.image_ref)
+    layout.require_marker()
     listed = layout.named(reference)
     wanted = referrers.descriptor(layout, str(build.image_digest))
     if listed is None or any(listed.get(key) != value for key, value in wanted.items()):
@@ -194,19 +206,33 @@ def _index(workspace: Workspace, build: Build) -> str:
 
 def _bundle(workspace: Workspace, build: Build) -> str:
     """Check that the bundle is of this build."""
+    bundle = workspace.root / str(build.bundle)
     if sha256(_bundled(workspace, build, "plan.json")) != build.manifest_hash:
-        raise UntrustedError("the plan in the bundle is not the one of the manifest hash")
+        raise UntrustedError(
+            "the plan in the bundle is not the one of the manifest hash",
+            help=_remove(bundle / "plan.json"),
+        )
     image = read_object(_bundled(workspace, build, "image.json"), "image.json in the bundle")
     said = [image.get(key) for key in ("manifest_hash", "image_digest", "config_digest")]
     if said != [build.manifest_hash, build.image_digest, build.config_digest]:
-        raise UntrustedError("image.json in the bundle names another image than the records")
+        raise UntrustedError(
+            "image.json in the bundle names another image than the records",
+            help=_remove(bundle / "image.json"),
+        )
     return str(build.bundle)
+
+
+def _remove(path: Path) -> str:
+    return f"remove {path}, then `xtask build`"
 
 
 def _require_same_copies(workspace: Workspace, build: Build, found: Evidence) -> None:
     for name, data in ((SBOM_NAME, found.sbom), (PROVENANCE_NAME, found.provenance)):
         if _bundled(workspace, build, name) != data:
-            raise UntrustedError(f"{name} in the bundle is another one than in the layout")
+            raise UntrustedError(
+                f"{name} in the bundle is another one than in the layout",
+                help=_remove(workspace.root / str(build.bundle) / name),
+            )
 
 
 def _evidence(layout: Layout, image: str) -> Evidence:
@@ -236,6 +262,16 @@ def _signed_by_others(found: Evidence, trust: Trust) -> tuple[bytes, list[envelo
     signed, keys = envelope.parse(found.provenance), trust.of_role(BUILD)
     kept = [one for one in signed.signatures if one.key_id in keys]
     return signed.payload, kept
+
+
+def _require_builder(payload: bytes, builder: str, bundle: Path) -> None:
+    """Refuse provenance of another builder than the keys sign as, with the way out."""
+    if (said := builder_of(payload)) not in {None, builder}:
+        raise UntrustedError(
+            f"the provenance names the builder {said!r}, and the keys here sign as {builder!r}",
+            help=f"attest it again with these keys: `rm {bundle / PROVENANCE_NAME}`, then `xtask "
+            "build` with the sources of that build, which signs it",
+        )
 
 
 def _require(check: Check) -> None:

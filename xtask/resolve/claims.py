@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from xtask.diagnostics import Place, Problems
-    from xtask.manifest.module import App, Module, Router
+    from xtask.manifest.module import App, DatabaseTable, Module, Router
 
 # What one module may say twice: routers share a prefix, code and migrations show the same table.
 _REPEATABLE = frozenset({"API prefix", "database table"})
@@ -86,6 +86,7 @@ def refuse_overlap(modules: Iterable[Module], problems: Problems) -> None:
                 note_overlap(first, claim, problems)
                 noted.add(again)
     _refuse_prefixes(modules, problems)
+    _refuse_tables_of_others(modules, problems)
 
 
 def _settled(first: Claim, second: Claim, overrides: Mapping[str, Collection[str]]) -> bool:
@@ -123,13 +124,8 @@ def _refuse_prefixes(modules: Iterable[Module], problems: Problems) -> None:
 
     With `inv_` and `inv_ocr_` nobody could tell whose `inv_ocr_pages` is.
     """
-    stated = [
-        Claim("table prefix", prefix.text.lower(), prefix.text, module.name, prefix.place)
-        for module in modules
-        if (prefix := module.table_prefix) and prefix.text
-    ]
     above: list[Claim] = []
-    for claim in sorted(stated, key=lambda claim: (claim.key, claim.owner)):
+    for claim in _prefixes(modules):
         while above and not claim.key.startswith(above[-1].key):
             above.pop()
         if above and above[-1].key == claim.key:
@@ -137,6 +133,46 @@ def _refuse_prefixes(modules: Iterable[Module], problems: Problems) -> None:
         elif above:
             _note_beginning(above[-1], claim, problems)
         above.append(claim)
+
+
+def _prefixes(modules: Iterable[Module]) -> list[Claim]:
+    """Return the prefixes of tables that modules claim, sorted."""
+    stated = (
+        Claim("table prefix", prefix.text.lower(), prefix.text, module.name, prefix.place)
+        for module in modules
+        if (prefix := module.table_prefix) and prefix.text
+    )
+    return sorted(stated, key=lambda claim: (claim.key, claim.owner))
+
+
+def _refuse_tables_of_others(modules: Iterable[Module], problems: Problems) -> None:
+    """Note tables that begin with the table prefix of another module, whatever their own says.
+
+    Where two prefixes meet, or a table has two owners, that is noted already.
+    """
+    prefixes = {claim.key: claim for claim in reversed(_prefixes(modules))}
+    lengths = sorted({len(key) for key in prefixes}, reverse=True)
+    names = {module.name: {table.name.lower() for table in module.tables} for module in modules}
+    for module in modules:
+        own = module.table_prefix.text.lower() if module.table_prefix else ""
+        tables = {table.name.lower(): table for table in reversed(module.tables)}
+        for key, table in sorted(tables.items()):
+            found = (prefixes.get(key[:length]) for length in lengths)
+            longest = next(filter(None, found), None)
+            if longest is None or longest.owner == module.name or key in names[longest.owner]:
+                continue
+            if not own or not (own.startswith(longest.key) or longest.key.startswith(own)):
+                _note_table(module.name, table, longest, problems)
+
+
+def _note_table(owner: str, table: DatabaseTable, prefix: Claim, problems: Problems) -> None:
+    problems.add(
+        "XT0304",
+        f"table `{table.name}` of `{owner}` begins with the table prefix of `{prefix.owner}`",
+        table.place,
+        others=[(prefix.place, f"`{prefix.shown}` is claimed by `{prefix.owner}`")],
+        help=f"rename the table, or give `{prefix.owner}` another table prefix",
+    )
 
 
 def _note_beginning(short: Claim, long: Claim, problems: Problems) -> None:

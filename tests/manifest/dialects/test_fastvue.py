@@ -249,6 +249,24 @@ def test_v11_a_hook_is_a_function_that_is_there(tmp_path: Path, text: str, expec
     assert read(tmp_path, manifest(text), files).noted == [expected]
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("go = None", ["XT0217 3:18 `go` is a constant, not a function"]),
+        ("class go: ...", ["XT0217 3:18 `go` is a class, not a function"]),
+        ("from . import go", ["XT0217 3:18 `go` is a module, not a function"]),
+        ("from .go import start as go", []),
+        ("from .go import begin as go", ["XT0217 1:1 `go.py` has no `begin`"]),
+        ("from .gone import go", ["XT0211 1:1 `crm` has no file `gone.py`"]),
+    ],
+)
+def test_v11_a_hook_is_neither_a_class_nor_a_constant_wherever_it_is_from(
+    tmp_path: Path, code: str, expected: list[str]
+) -> None:
+    files = EMPTY | {"__init__.py": f"{code}\n", "go.py": "def start(): ...\n"}
+    assert read(tmp_path, manifest('"pre_init_hook": "go"'), files).noted == expected
+
+
 def test_v11_each_hook_has_the_event_of_its_name(tmp_path: Path) -> None:
     keys = ("pre_init_hook", "post_init_hook", "uninstall_hook", "post_load_hook")
     text = ",\n".join(f'"{key}": "hooks.go"' for key in keys)

@@ -97,7 +97,18 @@ def test_f5_refuses_a_hook(tmp_path: Path, hooks: object, where: str, code: str)
     [
         ("async def on_enable(data, context): ...", []),
         ("async def on_enable(*args): ...", []),
-        ("from .other import on_enable", []),
+        ("async def on_enable(data, context, limit=3, *, more=None): ...", []),
+        ("async def on_enable(data, context=None): ...", []),
+        ("async def on_enable(data, context, *, more): ...", ["XT0217 error"]),
+        ("async def on_enable(*, data, context): ...", ["XT0217 error"]),
+        ("async def on_enable(**keys): ...", ["XT0217 error"]),
+        ("async def on_enable(a, b, c, *args): ...", ["XT0217 error"]),
+        ("from os import on_enable", []),
+        ("on_enable = make()", []),
+        ("on_enable = None", ["XT0217 error"]),
+        ("on_enable: list = []", ["XT0217 error"]),
+        ("class on_enable: ...", ["XT0217 error"]),
+        ("if x:\n    on_enable = None\nelse:\n    from os import on_enable", []),
         ("def on_enable(data, context): ...", ["XT0217 error"]),
         ("async def on_enable(data): ...", ["XT0217 error"]),
         ("async def on_enable(data, context, more): ...", ["XT0217 error"]),
@@ -106,6 +117,37 @@ def test_f5_refuses_a_hook(tmp_path: Path, hooks: object, where: str, code: str)
 def test_f5_a_hook_takes_data_and_context(tmp_path: Path, code: str, expected: list[str]) -> None:
     hooks = {"after_module_enable": "hooks:on_enable"}
     assert expected == codes(tmp_path, {**FILES, "hooks.py": code + "\n"}, hooks=hooks)
+
+
+OTHER = """\
+async def good(data, context): ...
+def bad(data): ...
+class Thing: ...
+from .services.users import forget
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("from .other import good as on_enable", []),
+        ("from .other import forget as on_enable", []),  # one import deep, and no deeper
+        ("from .services import users as on_enable", ["module.json:12:28 XT0217 error"]),
+        ("from .other import bad as on_enable", ["module.json:12:28 XT0217 error"]),
+        ("from .other import Thing as on_enable", ["module.json:12:28 XT0217 error"]),
+        ("from .other import on_enable", ["hooks.py:1:1 XT0217 error"]),
+        ("from .another import on_enable", ["hooks.py:1:1 XT0211 error"]),
+        ("from .services.none import on_enable", ["hooks.py:1:1 XT0211 error"]),
+        ("from ..networks import on_enable", ["hooks.py:1:1 XT0219 error"]),
+        ("try:\n    from .another import on_enable\nexcept ImportError: on_enable = None", []),
+    ],
+)
+def test_f5_a_hook_is_followed_to_the_file_that_it_is_imported_from(
+    tmp_path: Path, line: str, expected: list[str]
+) -> None:
+    files = {**FILES, "hooks.py": line + "\n", "other.py": OTHER}
+    _, found = read(tmp_path, files, hooks={"after_module_enable": "hooks:on_enable"})
+    assert expected == [f"{where.removeprefix('databases/')} {code}" for where, code, _ in found]
 
 
 def test_f9_migrations_come_in_pairs(tmp_path: Path) -> None:
@@ -169,6 +211,14 @@ def test_f12_the_package_says_a_version_in_a_literal(tmp_path: Path, init: str) 
         ("from app.modules.invoices import x", ["XT0219 error", "XT0219 warning"]),
         ("import importlib; importlib.import_module('modules.networks')", ["XT0219 error"]),
         ("try:\n    import modules.networks\nexcept ImportError: ...", ["XT0219 warning"]),
+        ("import modules", ["XT0219 error"]),
+        ("import app.modules", ["XT0219 error", "XT0219 warning"]),
+        ("from app import modules", ["XT0219 error", "XT0219 warning"]),
+        ("from modules import *", ["XT0219 error"]),
+        ("from .. import *", ["XT0219 error"]),
+        ("from ... import x", ["XT0219 error"]),
+        ("from ...modules import databases", ["XT0219 error"]),
+        ("from ..databases import x", []),
         ("from fastapi import APIRouter", ["XT0219 warning"]),
         ("def f():\n    import sqlalchemy.orm", ["XT0219 warning"]),
         ("from database import get_db_context", ["XT0219 warning"]),

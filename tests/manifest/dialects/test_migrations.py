@@ -59,6 +59,27 @@ def test_refuses_what_is_no_sequence(
     assert found == [(f"shop/migrations/{expected[0]}", expected[1])]
 
 
+@pytest.mark.parametrize("name", ["002_X.SQL", "2-x.sql.bak", "002_b.py", "002_b", "002_b.down"])
+def test_warns_of_a_file_that_would_never_run(tmp_path: Path, name: str) -> None:
+    beside = ("README", "readme.txt", "__init__.py", ".gitkeep", "old/002_b.py")
+    files = dict.fromkeys((f"migrations/{path}" for path in (name, *beside)), "")
+    assert read(tmp_path, {**pairs("001_a"), **files}) == (
+        ["001_a"],
+        [(f"shop/migrations/{name}", "XT0221 warning")],
+    )
+
+
+def test_many_files_that_would_never_run_are_one_warning(tmp_path: Path) -> None:
+    problems = Problems()
+    workspace.write(tmp_path, {f"migrations/00{number}.js": "" for number in range(8)})
+    numbered_migrations(Folder(tmp_path, "shop"), problems)
+    (problem,) = problems.found
+    assert problem.message == "`migrations/000.js` is not a migration, so it will never run"
+    (note,) = problem.notes
+    assert note.startswith("neither will `migrations/001.js`, ")
+    assert note.endswith(" and 2 more")
+
+
 def test_a_number_that_two_have_shows_both(tmp_path: Path) -> None:
     problems = Problems()
     workspace.write(tmp_path, pairs("002_backups", "002_rename"))

@@ -85,9 +85,12 @@ def private_ids(folder: Path) -> tuple[str, ...]:
     """Return the ids of the private keys that are here, sorted.
 
     Raises:
+        UsageError: what is there is no folder.
         UntrustedError: others may look into the folder.
     """
     if not folder.is_dir():
+        if os.path.lexists(folder):
+            raise _no_folder(folder)
         return ()
     found = sorted(
         match["id"] for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))
@@ -146,8 +149,12 @@ def _private_bytes(path: Path) -> bytes:
 def _require_private_folder(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        raise UsageError(f"{folder} is not a folder", help="XTASK_KEYS names the folder of keys")
+        raise _no_folder(folder)
     _require_private(folder, status, "0700")
+
+
+def _no_folder(folder: Path) -> UsageError:
+    return UsageError(f"{folder} is not a folder", help="XTASK_KEYS names the folder of keys")
 
 
 def _require_private(path: Path, status: os.stat_result, wanted: str) -> None:
@@ -155,7 +162,8 @@ def _require_private(path: Path, status: os.stat_result, wanted: str) -> None:
     if mode & _OTHERS:
         raise UntrustedError(
             f"others may use {path}: its mode is {mode:04o}, and has to be {wanted}",
-            help=f"if nobody has: chmod {wanted} {path}; else take new keys: xtask keys rotate",
+            help=f"chmod it first: chmod {wanted} {path}; if somebody may have read a key, "
+            "then take new ones: `xtask keys rotate`, and `xtask keys revoke` the old",
         )
     if status.st_uid != os.geteuid():
         raise UntrustedError(f"{path} belongs to somebody else")

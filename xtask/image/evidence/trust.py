@@ -34,7 +34,9 @@ LOCAL_BUILDER = "urn:x-xtask:builder:local"
 
 TRUST_TYPE = "application/vnd.xtask.trust.v1+json"
 SCHEMA = 1
-_MAX_SIZE = 1 << 20
+MAX_SIZE = 1 << 20
+"""Bytes that a trust file may have."""
+
 _RAW_SIZE = 32
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 _KEY_FIELDS = ("id", "public", "roles", "not_after", "builder")
@@ -119,7 +121,7 @@ def read_trust(data: bytes) -> SignedTrust:
         UntrustedError: it is none, was edited, or is not signed by enough of its own keys.
     """
     outer = require_keys(
-        read_object(data, "the trust file", limit=_MAX_SIZE),
+        read_object(data, "the trust file", limit=MAX_SIZE),
         ("signed", "signatures"),
         "the trust file",
     )

@@ -56,6 +56,8 @@ class Check(NamedTuple):
     name: str
     ok: bool
     says: str
+    help: str = ""
+    """What to do about one that failed; nothing when that is not known."""
 
 
 class Signed(NamedTuple):
@@ -121,7 +123,17 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name, ok=True, says=check())
     except UntrustedError as error:
-        return Check(name, ok=False, says=error.message)
+        return Check(name, ok=False, says=error.message, help=error.help or "")
+
+
+def builder_of(payload: bytes) -> str | None:
+    """Return the `builder.id` that a statement names, None when it names none."""
+    try:
+        statement = _statement(Signed(payload, envelope.STATEMENT_TYPE, ()))
+        found = require_keys(statement.run["builder"], ("id",), "`builder`")["id"]
+    except UntrustedError:
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _signed(evidence: Evidence, trust: Trust | None, now: datetime) -> Signed:

@@ -6,9 +6,9 @@ longer than all of the search, so its patterns are kept, under the digest of its
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,11 +50,22 @@ class Rule(NamedTuple):
     """
 
     name: str
-    pattern: re.Pattern[str]
+    text: str
+    flags: int
     part: str
 
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds it; compiled when it is asked for, because most texts ask for few of them."""
+        return _compiled(self.text, self.flags)
 
-@lru_cache(maxsize=1)
+
+@functools.cache
+def _compiled(text: str, flags: int) -> re.Pattern[str]:
+    return re.compile(text, flags)
+
+
+@functools.lru_cache(maxsize=1)
 def version() -> str:
     """Return the digest of the rule set: of the library's detectors and of this room.
 
@@ -72,7 +83,7 @@ def version() -> str:
 
 
 def rules(cache: Path) -> tuple[Rule, ...]:
-    """Return every rule, compiled.
+    """Return every rule.
 
     Args:
         cache: folder for what can be thrown away.
@@ -84,7 +95,7 @@ def rules(cache: Path) -> tuple[Rule, ...]:
         known = [*_library(), *((name, pattern, 0) for name, pattern in _ADDED)]
         found = [(*rule, _part(*rule[1:])) for rule in known]
         write_atomic(kept, canonical_json(found))
-    return tuple(Rule(name, re.compile(text, flags), part) for name, text, flags, part in found)
+    return tuple(Rule(*each) for each in found)
 
 
 def _library() -> Iterator[tuple[str, str, int]]:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from xtask.diagnostics import Place, Source
+from xtask.diagnostics import Place, Source, listed
 from xtask.manifest.code import locate, sql_tables
 from xtask.manifest.module import DatabaseTable, Migration
 from xtask.manifest.notation.text import read_text
@@ -24,6 +24,9 @@ _TABLE = re.compile(
     r"""\bTABLE\s++(?:IF\s++NOT\s++EXISTS\s++)?(?:[^\s.(;]++\.)?["`\[]?([^\s"`\[\](;.]++)""",
     re.IGNORECASE,
 )
+# What belongs in the folder besides; names that begin with a dot are hidden.
+_BESIDES = ("readme", "__init__.py", ".")
+_MOST_SHOWN = 5
 _MIGRATION = re.compile(r"([0-9]+)_[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -31,7 +34,8 @@ def numbered_migrations(folder: Folder, problems: Problems) -> tuple[Migration, 
     """Return the pairs `migrations/NNN_x.sql` and `NNN_x.down.sql`, by their numbers.
 
     What is wrong with them is noted: a half without the other (XT0211), a name without a number
-    and a number that two have (XT0221); a gap is a warning (XT0221).
+    and a number that two have (XT0221); a gap, and files that would never run, are warnings
+    (XT0221).
     """
     stems = {path.removesuffix(".sql") for path in folder.matching("migrations/*.sql")}
     down = {stem.removesuffix(".down") for stem in stems if stem.endswith(".down")}
@@ -40,8 +44,35 @@ def numbered_migrations(folder: Folder, problems: Problems) -> tuple[Migration, 
         _require_half(folder, stem, "sql" if stem in down else "down.sql", problems)
     numbers = [found for stem in sorted(up) if (found := _number(folder, stem, problems))]
     _require_sequence(folder, sorted(numbers), problems)
+    _warn_of_others(folder, problems)
     return tuple(
         Migration(f"{stem}.sql", f"{stem}.down.sql") for _, stem in sorted(numbers) if stem in down
+    )
+
+
+def other_files(folder: Folder) -> tuple[str, ...]:
+    """Return the files in `migrations/` that look like steps and would never run, sorted."""
+    return tuple(
+        path
+        for path in folder.matching("migrations/*")
+        if not path.endswith(".sql")
+        and not path.removeprefix("migrations/").lower().startswith(_BESIDES)
+    )
+
+
+def _warn_of_others(folder: Folder, problems: Problems) -> None:
+    first, *rest = other_files(folder) or ("",)
+    if not first:
+        return
+    shown = listed(shortened(path) for path in rest[:_MOST_SHOWN]) if rest else ""
+    more = f" and {len(rest) - _MOST_SHOWN} more" if len(rest) > _MOST_SHOWN else ""
+    problems.add(
+        "XT0221",
+        f"`{shortened(first)}` is not a migration, so it will never run",
+        folder.place(first),
+        notes=[f"neither will {shown}{more}"] if rest else [],
+        help="only `001_initial.sql` and `001_initial.down.sql` are: rename it, or move it away",
+        severity="warning",
     )
 
 

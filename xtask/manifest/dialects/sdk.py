@@ -1,4 +1,4 @@
-"""The SDK of Flux, which modules of every other system do without."""
+"""What Flux offers to import, which modules of every other system do without."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from xtask.manifest.code import Code
 
 SDK = "module_sdk"
+# The SDK, and the module of Flux's host with its way to the database.
+_ONLY_OF_FLUX = frozenset({SDK, "database"})
 
 
 def refuse_sdk(
     files: Mapping[str, Code], package: str, offered: Sequence[str], problems: Problems
 ) -> None:
-    """Note every import of Flux's SDK (XT0219); one that may fail is a warning.
+    """Note every import of what only Flux has (XT0219); one that may fail is a warning.
 
     Args:
         files: the module's Python files.
@@ -28,10 +30,11 @@ def refuse_sdk(
     """
     for code in files.values():
         for item in code.imports:
-            if item.level == 0 and item.module.split(".", maxsplit=1)[0] == SDK:
+            first = item.module.split(".", maxsplit=1)[0]
+            if item.level == 0 and first in _ONLY_OF_FLUX:
                 problems.add(
                     "XT0219",
-                    f"`{package}` imports `{SDK}`, which only modules of Flux have",
+                    f"`{package}` imports `{first}`, which only modules of Flux have",
                     item.place,
                     help=f"its own system has {listed(offered)}"
                     if offered

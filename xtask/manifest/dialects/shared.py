@@ -165,24 +165,40 @@ def refuse_imports_of_modules(
     for path, code in files.items():
         for item in code.imports:
             for other in sorted(set(_modules(item, path, package)) - {package, *allowed}):
+                is_all = other in _HOMES or not other
                 problems.add(
                     "XT0219",
-                    f"`{package}` imports `{other}`, which is another module",
+                    f"`{package}` imports `{other}`, which is another module"
+                    if not is_all
+                    else f"`{package}` imports `{other}`, where all modules are"
+                    if other
+                    else f"`{package}` has a relative import that leads out of every package",
                     item.place,
-                    help="publish an event, call its API, or keep what you need in your own module",
+                    help=f"write `from {package} import …` for what is your own"
+                    if is_all
+                    else "publish an event, call its API, or keep what you need in your own module",
                     severity="warning" if item.guarded else "error",
                 )
 
 
 def _modules(item: Import, path: str, package: str) -> Iterator[str]:
-    """Yield the packages of modules, such as `modules.shop`, that an import reads from."""
+    """Yield the packages of modules, such as `modules.shop`, that an import reads from.
+
+    The package of all of them counts when it is imported itself; nothing is above the outermost.
+    """
     if item.level:
         here = [*package.split("."), *path.split("/")[:-1]]
         above = here[: max(len(here) - item.level + 1, 0)]
+        if not above:
+            yield ""
+            return
         module = ".".join([*above, *([item.module] if item.module else [])])
     else:
         module = item.module
-    names = item.names if module in _HOMES else ("",)
+    if module in _HOMES and (not item.names or "*" in item.names):
+        yield module
+    yield from sorted({f"{module}.{name}" for name in item.names}.intersection(_HOMES))
+    names = (name for name in item.names if name != "*") if module in _HOMES else ("",)
     for name in names:
         for home in _HOMES:
             whole = f"{module}.{name}"

@@ -17,7 +17,11 @@ from xtask.manifest.dialects.capability.dependencies import read_dependencies
 from xtask.manifest.dialects.capability.handlers import Code, Identity
 from xtask.manifest.dialects.capability.pages import FrontEnd, read_flat, read_nested
 from xtask.manifest.dialects.capability.settings import read_settings
-from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
+from xtask.manifest.dialects.migrations import (
+    migration_tables,
+    numbered_migrations,
+    other_files,
+)
 from xtask.manifest.dialects.sdk import refuse_sdk
 from xtask.manifest.folder import Folder
 from xtask.manifest.module import (
@@ -184,7 +188,7 @@ def _migrations(
     inside = Folder(folder.root / parent, f"{folder.shown}/{parent}".rstrip("/"))
     steps = numbered_migrations(inside, table.problems)
     tables = migration_tables(inside, steps, table.problems)
-    if not inside.matching("migrations/*.sql"):
+    if not inside.matching("migrations/*.sql") and not other_files(inside):
         message, place = f"`{shortened(path)}` holds no `.sql`", folder.place(path)
         tip = "write each step in SQL, such as `001_initial.sql`; nothing else is run"
         table.problems.warn("XT0221", message, place, help=tip)

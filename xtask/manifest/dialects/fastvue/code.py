@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.manifest.code import symbol
 from xtask.manifest.dialects import shared
 from xtask.manifest.dialects.fastvue.odoo import entries
+from xtask.manifest.dialects.hooks import hook_function
 from xtask.manifest.grammar import Grammar
 from xtask.manifest.module import DatabaseTable, EntryPoint, Hook, Operation, Router
 from xtask.manifest.operations import unnamed
@@ -142,7 +143,7 @@ def read_hooks(table: Table, package: str, folder: Folder | None) -> Iterator[Ho
             table.problems.add("XT0205", message, place, help=HOOK.rule)
             continue
         if folder:
-            symbol(folder, module, function, place, table.problems)
+            hook_function(folder, module, function, place, table.problems)
         yield Hook(event, EntryPoint(f"{package}.{module}".strip("."), function), 100, place)
 
 

@@ -15,6 +15,7 @@ from xtask.manifest import grammar
 from xtask.manifest.code import symbol
 from xtask.manifest.dialects import shared
 from xtask.manifest.dialects.flux import code as flux_code
+from xtask.manifest.dialects.hooks import hook_function
 from xtask.manifest.dialects.migrations import migration_tables, numbered_migrations
 from xtask.manifest.module import (
     DatabaseTable,
@@ -105,7 +106,7 @@ def read(table: Table, folder: Folder | None) -> Module:
         routes=routes,
         navigation=links,
         permissions=tuple(_permission(item) for item in table.tables("permissions")),
-        hooks=_hooks(table.table("hooks"), identity.package, folder, files),
+        hooks=_hooks(table.table("hooks"), identity.package, folder),
         migrations=migrations,
         tables=_tables(created, files),
         table_prefix=_table_prefix(table, identity.name),
@@ -253,9 +254,7 @@ def _permission(table: Table) -> Permission:
     return Permission(name, description, table.place.at("name"))
 
 
-def _hooks(
-    table: Table, package: str, folder: Folder | None, files: Mapping[str, Code]
-) -> tuple[Hook, ...]:
+def _hooks(table: Table, package: str, folder: Folder | None) -> tuple[Hook, ...]:
     found = []
     for event in sorted(table.keys()):
         place = table.place.at(event)
@@ -272,8 +271,10 @@ def _hooks(
             continue
         found.append(Hook(event, target, _ORDER, place))
         module = target.module[len(package) + 1 :]
-        if folder and symbol(folder, module, target.attribute, place, table.problems):
-            flux_code.require_signature(files, module, target.attribute, place, table.problems)
+        if folder and (
+            function := hook_function(folder, module, target.attribute, place, table.problems)
+        ):
+            flux_code.require_signature(function, place, table.problems)
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xtask.diagnostics import Place, Problems
-    from xtask.manifest.code import Code
+    from xtask.manifest.code import Code, Function
     from xtask.manifest.folder import Folder
     from xtask.manifest.module import Module
 
@@ -22,18 +22,11 @@ _HOOK_PARAMETERS = 2
 _BEHIND_SDK = frozenset({"fastapi", "starlette", "sqlalchemy", "pydantic"})
 
 
-def require_signature(
-    files: Mapping[str, Code], module: str, name: str, place: Place, problems: Problems
-) -> None:
-    """Note a hook that cannot be called as Flux calls it; one defined elsewhere is not known."""
-    code = shared.code_of(files, module)
-    functions = [item for item in code.functions if item.name == name] if code else []
-    if not functions:
+def require_signature(function: Function, place: Place, problems: Problems) -> None:
+    """Note a hook that cannot be called as Flux calls it, with data and context (XT0217)."""
+    if function.is_async and _HOOK_PARAMETERS in function.arity:
         return
-    function = functions[-1]
-    takes_any = any(parameter.startswith("*") for parameter in function.parameters)
-    if function.is_async and (takes_any or len(function.parameters) == _HOOK_PARAMETERS):
-        return
+    name = function.name
     problems.add(
         "XT0217",
         f"`{name}` cannot be called as a hook",

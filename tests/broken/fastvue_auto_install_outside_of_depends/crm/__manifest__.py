@@ -1,0 +1,6 @@
+{
+    "name": "Crm",
+    "version": "1.0",
+    "depends": ["mail"],
+    "auto_install": ["mail", "sale"],
+}

@@ -1,0 +1,4 @@
+{
+    "name": "Mail",
+    "version": "1.0",
+}

@@ -1,0 +1,4 @@
+{
+    "name": "Sale",
+    "version": "1.0",
+}

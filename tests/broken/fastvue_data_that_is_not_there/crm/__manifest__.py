@@ -1,0 +1,5 @@
+{
+    "name": "Crm",
+    "version": "1.0",
+    "data": ["data/stages.json", "data/stage.json"],
+}

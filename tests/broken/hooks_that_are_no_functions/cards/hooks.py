@@ -1,0 +1,7 @@
+from .users import forgot as forget
+
+on_enable = None
+
+
+class Disable:
+    pass

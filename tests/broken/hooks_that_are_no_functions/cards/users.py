@@ -1,0 +1,2 @@
+async def forget(data, context):
+    return {}

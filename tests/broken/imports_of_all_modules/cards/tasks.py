@@ -1,0 +1,2 @@
+import modules
+from ... import wallet

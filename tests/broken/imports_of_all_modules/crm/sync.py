@@ -1,0 +1,2 @@
+from app import modules
+from database import get_db_context

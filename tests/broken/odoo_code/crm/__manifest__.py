@@ -1,0 +1,5 @@
+{
+    "name": "Crm",
+    "version": "1.0",
+    "depends": ["base"],
+}

@@ -1,0 +1,3 @@
+pub struct BlogModule;
+
+impl RusToKModule for BlogModule {}
