@@ -56,7 +56,12 @@ def run(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Run
         child = subprocess.Popen(
             argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:  # an interrupt: nothing of ours may go on
+            child.kill()
+            child.wait()
+            raise
         wall = time.perf_counter() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
