@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import secrets
-import socket
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.ports import free_port
 from xtask.image.archive import hybrid_archive
 from xtask.image.assemble import Image, ImageConfig, assemble
 from xtask.image.base.interpreter import pack
@@ -64,13 +64,6 @@ signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown
 server.serve_forever()
 server.server_close()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

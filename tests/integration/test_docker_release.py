@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.shop import write_shop
-from tests.integration.conftest import PROGRAM, free_port, remove_everything
+from tests.integration.conftest import PROGRAM, remove_everything
+from tests.support.ports import free_port
 from xtask.pipeline.candidate import deployment
 from xtask.records.store import open_records
 from xtask.release import docker, health

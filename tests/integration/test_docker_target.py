@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.conftest import free_port
+from tests.support.ports import free_port
 from xtask.errors import RefusedError, TargetError, UntrustedError
 from xtask.release import containers, docker, fronting
 

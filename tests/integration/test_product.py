@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.shop import ROOT, Workspace, copy_of_reference_application
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +35,6 @@ ROUTES = {
     "vmware-vcenter": "/api/v1/modules/vmware-vcenter/vms",
     "metrics": "/metrics",
 }
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def get(url: str) -> str:

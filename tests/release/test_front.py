@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
 from xtask.release import front
 
 if TYPE_CHECKING:
@@ -125,13 +125,6 @@ async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWri
         except OSError:
             await asyncio.sleep(0.02)
     raise AssertionError("the proxy does not listen")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_answer_arrives_after_the_client_has_said_its_last(tmp_path: Path) -> None:
