@@ -39,12 +39,12 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _fsync(temporary)
+        fsync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync(path.parent)
+    fsync(path.parent)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -70,12 +70,12 @@ def new_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
         yield new
         for folder, _, names in os.walk(new):
             for name in names:
-                _fsync(Path(folder, name))
-            _fsync(Path(folder))
+                fsync(Path(folder, name))
+            fsync(Path(folder))
         if replaces and path.exists():
             path.rename(Path(temporary) / "old")
         new.rename(path)
-        _fsync(path.parent)
+        fsync(path.parent)
 
 
 def write_cache(path: Path, data: bytes) -> None:
@@ -162,7 +162,8 @@ def require_writable(folder: Path) -> None:
         raise UsageError(f"cannot write in {folder}", help="check the owner and mode of the folder")
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Wait until the disk has what was written to a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

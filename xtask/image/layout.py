@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xtask.digest import canonical_json, hex_of, sha256, sha256_file
 from xtask.errors import UntrustedError
-from xtask.files import locked, write_if_changed
+from xtask.files import fsync, locked, write_if_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -151,7 +151,7 @@ class Layout:
 
     def sync(self) -> None:
         """Wait until the disk has the names of all blobs that are there."""
-        _fsync(self._blobs)
+        fsync(self._blobs)
 
     def read_bytes(self, digest: str, limit: int = MAX_DOCUMENT) -> bytes:
         """Return the bytes stored under the digest, after checking them.
@@ -384,11 +384,3 @@ def _missing(digest: str, where: str) -> UntrustedError:
 def _altered(digest: str, where: str, path: Path) -> UntrustedError:
     hint = f"remove {path}, then `xtask build`"
     return UntrustedError(f"blob {digest}{where} does not have the bytes of its digest", help=hint)
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

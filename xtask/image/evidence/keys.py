@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from xtask.errors import UntrustedError, UsageError
+from xtask.files import fsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,14 +72,14 @@ def write_key(folder: Path, signer: CryptoSigner) -> Path:
     path = folder / f"{signer.public_key.keyid}.pem"
     _write(path, signer.private_bytes, _PRIVATE)
     _write(path.with_suffix(".pub"), _public_pem(signer), 0o644)
-    _fsync(folder)
+    fsync(folder)
     return path
 
 
 def remove_key(folder: Path, identity: str) -> None:
     """Remove a private key; its public key stays."""
     (folder / f"{identity}.pem").unlink(missing_ok=True)
-    _fsync(folder)
+    fsync(folder)
 
 
 def private_ids(folder: Path) -> tuple[str, ...]:
@@ -204,11 +205,3 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(descriptor)
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
