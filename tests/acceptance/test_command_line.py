@@ -67,7 +67,7 @@ def test_a_bug_is_exit_70_with_a_log_and_no_traceback(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
-        "import xtask.pipeline.compose as c\n"
+        "import xtask.pipeline.composing.compose as c\n"
         "def bug(_): raise ValueError('oops')\n"
         "c.validate = bug\n"
     )
@@ -159,7 +159,8 @@ def test_trouble_with_a_file_is_no_bug(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", ["build", "promote", "rollback"])
 def test_r7_an_operation_is_a_verb_and_a_function(verb: str) -> None:
     from xtask.cli.verbs import load
-    from xtask.pipeline import build, release
+    from xtask.pipeline.building import build
+    from xtask.pipeline.releasing import release
 
     functions = {
         "build": build.build, "promote": release.promote, "rollback": release.rollback,

@@ -13,7 +13,7 @@ import pytest
 from tests.support.workspace import write
 from xtask.files import signature
 from xtask.package.sources import source_paths
-from xtask.pipeline.unchanged import Unchanged, recall, remember
+from xtask.pipeline.building.unchanged import Unchanged, recall, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from tests.support import workspace
 from xtask.author.scaffold import DIALECTS, scaffold
 from xtask.cli import author
 from xtask.errors import UsageError
-from xtask.pipeline.compose import compose
+from xtask.pipeline.composing.compose import compose
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

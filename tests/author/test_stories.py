@@ -15,7 +15,7 @@ from tests.support.workspace import write
 from xtask.author.scaffold import scaffold
 from xtask.cli import main
 from xtask.errors import InvalidError, UntrustedError, UsageError
-from xtask.pipeline.authoring import add_module, import_archive, new_module, remove_module
+from xtask.pipeline.authoring.modules import add_module, import_archive, new_module, remove_module
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

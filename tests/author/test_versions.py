@@ -12,7 +12,7 @@ from tests.support.workspace import write
 from xtask.author.scaffold import scaffold
 from xtask.author.versions import next_version
 from xtask.errors import InvalidError, UsageError
-from xtask.pipeline.versioning import bump
+from xtask.pipeline.authoring.versioning import bump
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SECRET = canaries.github("output")
 SAID = f"it said {SECRET}"
 ROOM = Path(xtask.__file__).parent
-CHILDREN = {"pipeline/conditions.py"}
+CHILDREN = {"pipeline/verifying/conditions.py"}
 """What runs in a process of its own, whose output is read and not shown."""
 
 

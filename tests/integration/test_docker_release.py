@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.shop import write_shop
 from tests.integration.conftest import PROGRAM, remove_everything
 from tests.support.ports import free_port
-from xtask.pipeline.candidate import deployment
+from xtask.pipeline.releasing.candidate import deployment
 from xtask.records.store import open_records
 from xtask.release import docker, health
 from xtask.settings import Workspace as Folder

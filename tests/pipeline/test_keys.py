@@ -14,11 +14,11 @@ from xtask.image.evidence.envelope import STATEMENT_TYPE
 from xtask.image.evidence.trust import BUILD, LOCAL_BUILDER, TRUST
 from xtask.pipeline import keys
 from xtask.pipeline.progress import Progress
-from xtask.pipeline.verify import sign, verify
+from xtask.pipeline.verifying.verify import sign, verify
 from xtask.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from xtask.pipeline.verify import Verified
+    from xtask.pipeline.verifying.verify import Verified
 
 
 @pytest.fixture

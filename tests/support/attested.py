@@ -26,7 +26,7 @@ from xtask.image.evidence.trust import (
 )
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
-from xtask.pipeline.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
+from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
 from xtask.records.store import open_records
 from xtask.settings import Settings, read_settings
 

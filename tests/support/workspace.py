@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xtask.errors import InvalidError
-from xtask.pipeline.compose import compose
+from xtask.pipeline.composing.compose import compose
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from xtask.errors import UsageError
 if TYPE_CHECKING:
     from xtask.author.versions import Level
     from xtask.cli.command import Context
-    from xtask.pipeline.authoring import Authored
+    from xtask.pipeline.authoring.modules import Authored
 
 # Kept here, so that the help of a verb loads nothing; a test holds them to their rooms.
 DIALECTS = ("native", "flux", "fastvue", "capability", "bmc")
@@ -25,7 +25,7 @@ def new(  # noqa: PLR0913 - the options of the verb
 ) -> None:
     """Write a module that builds as it is, and add it to the composition."""
     del kind  # there is one so far
-    from xtask.pipeline.authoring import new_module  # noqa: PLC0415 - start-up
+    from xtask.pipeline.authoring.modules import new_module  # noqa: PLC0415 - start-up
 
     workspace = context.settings.workspace
     done = new_module(workspace, name, dialect, path=path, added=not no_add)
@@ -38,7 +38,7 @@ def new(  # noqa: PLR0913 - the options of the verb
 
 def _say_what_starts_it(context: Context) -> None:
     """Tell whoever began a product that a module alone is none (XT0305)."""
-    from xtask.pipeline.compose import validate  # noqa: PLC0415 - start-up
+    from xtask.pipeline.composing.compose import validate  # noqa: PLC0415 - start-up
 
     if validate(context.settings.workspace).selection.host is None:
         context.output.note(
@@ -59,7 +59,7 @@ def add(  # noqa: PLR0913 - the options of the verb
     **sources: str | None,
 ) -> None:
     """Add a module to the composition, if the result fits."""
-    from xtask.pipeline.authoring import add_module  # noqa: PLC0415 - start-up
+    from xtask.pipeline.authoring.modules import add_module  # noqa: PLC0415 - start-up
 
     entry = _entry(sources, context.settings.workspace.root)
     for key, value, kinds in (
@@ -113,7 +113,7 @@ def _archive(file: Path, root: Path) -> dict[str, str]:
 
 def remove(context: Context, *, name: str) -> None:
     """Take a module out of the composition, unless another one needs it; its folder stays."""
-    from xtask.pipeline.authoring import remove_module  # noqa: PLC0415 - start-up
+    from xtask.pipeline.authoring.modules import remove_module  # noqa: PLC0415 - start-up
 
     done = remove_module(context.settings.workspace, name)
     lines = [f"removed `{name}` from modules.toml"]
@@ -123,7 +123,7 @@ def remove(context: Context, *, name: str) -> None:
 
 def import_(context: Context, *, file: str, name: str | None) -> None:
     """Take the module of an archive into `modules/`, and add it to the composition."""
-    from xtask.pipeline.authoring import import_archive  # noqa: PLC0415 - start-up
+    from xtask.pipeline.authoring.modules import import_archive  # noqa: PLC0415 - start-up
 
     done = import_archive(context.settings.workspace, Path(file), name)
     lines = [
@@ -144,7 +144,7 @@ def _answer(context: Context, done: Authored, more: dict[str, Any], lines: list[
 
 def bump(context: Context, *, name: str, level: Level) -> None:
     """Change the version of a module in every file that says it."""
-    from xtask.pipeline.versioning import bump as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.authoring.versioning import bump as story  # noqa: PLC0415 - start-up
 
     done = story(context.settings.workspace, name, level)
     lines = [f"`{name}` {done.before} -> {done.after}", *(f"wrote {file}" for file in done.files)]
@@ -155,7 +155,7 @@ def bump(context: Context, *, name: str, level: Level) -> None:
 def semver_check(context: Context, *, names: list[str]) -> None:
     """Compare modules with their last release, and refuse versions that say too little."""
     from xtask.diagnostics import Problems  # noqa: PLC0415 - start-up
-    from xtask.pipeline.versioning import check_versions, refuse_small_steps  # noqa: PLC0415
+    from xtask.pipeline.authoring.versioning import check_versions, refuse_small_steps  # noqa: PLC0415
 
     checked = check_versions(context.settings, names)
     found = [

@@ -11,7 +11,7 @@ from xtask.digest import hex_of
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
-    from xtask.pipeline.build import Built
+    from xtask.pipeline.building.build import Built
     from xtask.pipeline.progress import Progress, Stage
     from xtask.records.values import Build
 
@@ -26,18 +26,18 @@ def build(  # noqa: PLR0913 - its options
     reason: str,
 ) -> None:
     """Build what `modules.toml` says, or find it built."""
-    from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building.build import build as story  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
     built = story(context.settings, progress, locked_only=locked, reason=reason)
     checked = _reproduced(context, progress, built) if check_reproducible else {}
     if load:
-        from xtask.pipeline.candidate import load_image  # noqa: PLC0415 - start-up
+        from xtask.pipeline.releasing.candidate import load_image  # noqa: PLC0415 - start-up
 
         load_image(context.settings, progress, built.build)
     pushed = {}
     if push:
-        from xtask.pipeline.publish import publish  # noqa: PLC0415 - start-up
+        from xtask.pipeline.releasing.publish import publish  # noqa: PLC0415 - start-up
 
         pushed = {"pushed": publish(context.settings, progress, built.build).document()}
     document = _document(built, progress.stages) | checked | pushed
@@ -46,8 +46,8 @@ def build(  # noqa: PLR0913 - its options
 
 def _reproduced(context: Context, progress: Progress, built: Built) -> dict[str, Any]:
     """Build again under other conditions, or raise what differs."""
-    from xtask.pipeline.conditions import check_reproducible  # noqa: PLC0415 - start-up
-    from xtask.pipeline.rebuild import require_identical  # noqa: PLC0415
+    from xtask.pipeline.verifying.conditions import check_reproducible  # noqa: PLC0415 - start-up
+    from xtask.pipeline.verifying.rebuild import require_identical  # noqa: PLC0415
 
     found = check_reproducible(built.build, context.settings.workspace, progress)
     require_identical(found, built.build)
@@ -138,8 +138,8 @@ def _listed(build: Build) -> dict[str, Any]:
 
 def run(context: Context, *, port: int, stop: bool) -> None:
     """Build, load into the Docker Engine, start, and wait until it is ready; or stop that."""
-    from xtask.pipeline.build import build as story  # noqa: PLC0415 - start-up
-    from xtask.pipeline.candidate import stop_trial, try_image  # noqa: PLC0415
+    from xtask.pipeline.building.build import build as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.candidate import stop_trial, try_image  # noqa: PLC0415
 
     progress = context.output.progress()
     if stop:

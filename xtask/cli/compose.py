@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def validate_manifest(context: Context) -> None:
     """Read everything, prove that it fits, write nothing."""
-    from xtask.pipeline.compose import validate  # noqa: PLC0415 - start-up
+    from xtask.pipeline.composing.compose import validate  # noqa: PLC0415 - start-up
 
     composed = validate(context.settings.workspace)
     names = [module.name for module in composed.selection.modules]
@@ -28,7 +28,7 @@ def validate_manifest(context: Context) -> None:
 
 def list_modules(context: Context) -> None:
     """List all modules of `modules.toml`, those in the product in the order in which they load."""
-    from xtask.pipeline.compose import compose  # noqa: PLC0415 - start-up
+    from xtask.pipeline.composing.compose import compose  # noqa: PLC0415 - start-up
 
     composed = compose(context.settings.workspace)
     context.output.warnings(composed.warnings)
@@ -64,7 +64,7 @@ def list_modules(context: Context) -> None:
 
 def generate_registry(context: Context, *, check: bool) -> None:
     """Write `generated/`, or show how it differs from what the manifests say."""
-    from xtask.pipeline import compose  # noqa: PLC0415 - start-up
+    from xtask.pipeline.composing import compose  # noqa: PLC0415 - start-up
 
     workspace = context.settings.workspace
     composed = compose.compose(workspace)
@@ -85,7 +85,7 @@ def generate_registry(context: Context, *, check: bool) -> None:
 
 def lock(context: Context, *, check: bool, upgrade: list[str]) -> None:
     """Choose versions and write `modules.lock`, or refuse when it is stale."""
-    from xtask.pipeline.compose import compose, write_lock  # noqa: PLC0415 - start-up
+    from xtask.pipeline.composing.compose import compose, write_lock  # noqa: PLC0415 - start-up
 
     if check and upgrade:
         raise UsageError("--check and --upgrade contradict each other")

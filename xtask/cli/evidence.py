@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from xtask.cli.command import Context
     from xtask.image.evidence.trust import SignedTrust
     from xtask.image.evidence.verification import Check
-    from xtask.pipeline.rebuild import Rebuilt
-    from xtask.pipeline.verify import Verified
+    from xtask.pipeline.verifying.rebuild import Rebuilt
+    from xtask.pipeline.verifying.verify import Verified
 
 _MAX_DAYS = 36_500
 _MAX_HOLDERS = 32
@@ -28,8 +28,8 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
 
     With `rebuild` it is also built again, from what was kept of it alone.
     """
-    from xtask.pipeline.verify import document  # noqa: PLC0415 - start-up
-    from xtask.pipeline.verify import verify as story  # noqa: PLC0415
+    from xtask.pipeline.verifying.verify import document  # noqa: PLC0415 - start-up
+    from xtask.pipeline.verifying.verify import verify as story  # noqa: PLC0415
 
     file = Path(trust) if trust else None
     found = story(
@@ -44,7 +44,7 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
     lines = _lines(found) + (f"\n{again.verdict}: {again.says}" if again else "")
     context.output.result(said, lines)
     if again:
-        from xtask.pipeline.rebuild import require_identical  # noqa: PLC0415 - start-up
+        from xtask.pipeline.verifying.rebuild import require_identical  # noqa: PLC0415 - start-up
 
         require_identical(again, found.build)
     if check := found.failed:
@@ -58,7 +58,7 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
 
 
 def _again(context: Context, found: Verified) -> Rebuilt:
-    from xtask.pipeline.rebuild import rebuild, shipped  # noqa: PLC0415 - start-up
+    from xtask.pipeline.verifying.rebuild import rebuild, shipped  # noqa: PLC0415 - start-up
 
     workspace = context.settings.workspace
     return rebuild(workspace, shipped(found.build, workspace), context.output.progress())
@@ -142,7 +142,7 @@ def _revoke(context: Context, said: _Words) -> None:
 
 
 def _sign(context: Context, said: _Words) -> None:
-    from xtask.pipeline.verify import document, sign  # noqa: PLC0415 - start-up
+    from xtask.pipeline.verifying.verify import document, sign  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
     found = sign(context.settings, progress, what=said.what, now=datetime.now(UTC))

@@ -11,7 +11,7 @@ from xtask.digest import hex_of
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
-    from xtask.pipeline.release import Standing
+    from xtask.pipeline.releasing.release import Standing
     from xtask.records.values import Release
 
 _LISTED = (
@@ -23,7 +23,7 @@ _LISTED = (
 
 def promote(context: Context, *, what: str, to: str, reason: str) -> None:
     """Make a build serve an environment."""
-    from xtask.pipeline.release import promote as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.release import promote as story  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
     release = story(context.settings, progress, what=what, environment=to, reason=reason)
@@ -32,7 +32,7 @@ def promote(context: Context, *, what: str, to: str, reason: str) -> None:
 
 def rollback(context: Context, *, env: str, reason: str) -> None:
     """Make the release before the active one serve again."""
-    from xtask.pipeline.release import rollback as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.release import rollback as story  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
     release = story(context.settings, progress, environment=env, reason=reason)
@@ -41,7 +41,7 @@ def rollback(context: Context, *, env: str, reason: str) -> None:
 
 def resume(context: Context, *, env: str | None) -> None:
     """Finish or undo what a process that died left in flight."""
-    from xtask.pipeline.resume import resume as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.resume import resume as story  # noqa: PLC0415 - start-up
 
     found = story(context.settings, context.output.progress(), environment=env)
     rows = [[release.id, release.environment, release.status] for release in found]
@@ -91,7 +91,7 @@ def releases(context: Context, *, env: str | None, limit: int) -> None:
 
 def status(context: Context) -> None:
     """Show what the records say of each environment, beside what answers there."""
-    from xtask.pipeline.release import standings  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.release import standings  # noqa: PLC0415 - start-up
 
     found = standings(context.settings)
     rows = [

@@ -173,7 +173,7 @@ def sbom_that_provenance_does_not_name(shop: Workshop) -> None:
 
 def sbom_gone(shop: Workshop) -> None:
     from xtask.image.evidence.referrers import attach
-    from xtask.pipeline.attest import provenance_artifact
+    from xtask.pipeline.building.attest import provenance_artifact
 
     made = sign(shop.statement(), STATEMENT_TYPE, [ALICE]).document()
     attach(shop.layout, shop.image.digest, [provenance_artifact(made, ENVELOPE_TYPE)])

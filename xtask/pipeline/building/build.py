@@ -13,14 +13,14 @@ from xtask.errors import UntrustedError
 from xtask.files import locked, require_writable
 from xtask.image.base.interpreter import packed
 from xtask.image.layout import Layout
-from xtask.pipeline import unchanged
+from xtask.pipeline.building import unchanged
 from xtask.records.lookup import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
@@ -71,8 +71,8 @@ def build(
             early = ending.enter_context(EarlyWorker(workspace.cache))
             early.start()
             stage.because(changed)
-            from xtask.pipeline import make, planning  # noqa: PLC0415 - start-up
-            from xtask.pipeline.rendering import rendered  # noqa: PLC0415
+            from xtask.pipeline.building import make, planning  # noqa: PLC0415 - start-up
+            from xtask.pipeline.composing.rendering import rendered  # noqa: PLC0415
 
             composed = planning.prove(workspace, locked_only=locked_only)
             stage.detail = f"{len(composed.selection.modules)} modules"
@@ -143,7 +143,7 @@ def _is_still_allowed(
     Raises:
         InvalidError: something looks like a secret and is not allowed any more (XT0404).
     """
-    from xtask.pipeline import inventory, secrecy  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import inventory, secrecy  # noqa: PLC0415 - start-up
 
     with progress.stage("secrets"):
         watch = secrecy.look_through(planned, workspace)
@@ -157,7 +157,7 @@ def _is_still_allowed(
 
 def _outputs(build: Build, workspace: Workspace) -> list[Path]:
     """Return the files that the build made or keeps; none when one of them is gone."""
-    from xtask.pipeline import inventory  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import inventory  # noqa: PLC0415 - start-up
 
     layout, digest = Layout(workspace.layout), build.image_digest
     if not digest or not layout.has(digest):

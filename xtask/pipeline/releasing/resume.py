@@ -11,7 +11,7 @@ from xtask.errors import UsageError, XtaskError
 from xtask.files import locked
 from xtask.manifest import grammar
 from xtask.manifest.table import shortened
-from xtask.pipeline.candidate import deployment, read_bundle
+from xtask.pipeline.releasing.candidate import deployment, read_bundle
 from xtask.records.rules import IN_FLIGHT
 from xtask.records.store import open_records
 from xtask.redaction import redacted

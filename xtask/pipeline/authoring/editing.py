@@ -12,7 +12,7 @@ from xtask.diagnostics import Problems
 from xtask.errors import InvalidError, UsageError
 from xtask.files import write_atomic
 from xtask.manifest.composition import Composition, read_composition
-from xtask.pipeline.compose import validate
+from xtask.pipeline.composing.compose import validate
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from xtask.image.evidence.trust import BUILD
 from xtask.image.evidence.verification import Check, Evidence, Expected, attempt, builder_of
 from xtask.image.evidence.verification import verify as verified
 from xtask.image.layout import Layout
-from xtask.pipeline.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
+from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
 from xtask.pipeline.keys import read_trust_file, signing, trusted
 from xtask.records.store import open_records
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from xtask.image.product import ProductLayer
     from xtask.manifest.module import Module
     from xtask.package.wheels import Wheel
-    from xtask.pipeline.planning import Planned
-    from xtask.pipeline.secrecy import Watch
+    from xtask.pipeline.building.planning import Planned
+    from xtask.pipeline.building.secrecy import Watch
     from xtask.settings import Workspace
 
 # Names of the layers that are not a module; a module's name has no space.

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import xtask
 from xtask.errors import UntrustedError
-from xtask.pipeline.comparison import Shipped
 from xtask.pipeline.progress import Progress
-from xtask.pipeline.rebuild import IDENTICAL, Rebuilt, read_rebuilt, rebuild, shipped
+from xtask.pipeline.verifying.comparison import Shipped
+from xtask.pipeline.verifying.rebuild import IDENTICAL, Rebuilt, read_rebuilt, rebuild, shipped
 from xtask.process import run
 from xtask.settings import Workspace
 
@@ -48,7 +48,7 @@ def check_reproducible(build: Build, workspace: Workspace, progress: Progress) -
         UntrustedError: what was kept, or the image, is not what its digests say.
         ProcessError: the other process ended early.
     """
-    from xtask.pipeline.verify import require_intact  # noqa: PLC0415 - start-up
+    from xtask.pipeline.verifying.verify import require_intact  # noqa: PLC0415 - start-up
 
     built = shipped(build, workspace)
     asked = {

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xtask.digest import hex_of
 from xtask.errors import summary
 from xtask.files import write_folder, write_if_changed
-from xtask.pipeline.compose import write_tree
-from xtask.pipeline.rendering import rendered
-from xtask.pipeline.surface import kept_surfaces
+from xtask.pipeline.composing.compose import write_tree
+from xtask.pipeline.composing.rendering import rendered
+from xtask.pipeline.composing.surface import kept_surfaces
 from xtask.redaction import redacted
 from xtask.resolve.lock import render_lock
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from xtask.image.product import ProductLayer
     from xtask.package.hooks import EarlyWorker
     from xtask.package.wheels import Wheel, WheelBuilder
-    from xtask.pipeline import inputs
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building import inputs
+    from xtask.pipeline.building.planning import Planned
     from xtask.pipeline.progress import Outcome, Progress
     from xtask.records.attempts import Attempts
     from xtask.records.values import Build
@@ -57,7 +57,7 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         InvalidError: imports are wrong.
         XtaskError: a module cannot be built, or an image cannot be made.
     """
-    from xtask.pipeline import inputs, layering, stages  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import inputs, layering, stages  # noqa: PLC0415 - start-up
 
     plan, workspace = planned.plan, settings.workspace
     with (
@@ -139,7 +139,7 @@ class _Parts(NamedTuple):
 
 def _parts(story: _Story) -> _Parts:
     """Generate, package, layer, check: what of it has to be made is made."""
-    from xtask.pipeline import checking, layering, secrecy, stages  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import checking, layering, secrecy, stages  # noqa: PLC0415 - start-up
 
     planned, plan, workspace = story.planned, story.planned.plan, story.settings.workspace
     with story.stage("secrets", 2):
@@ -169,7 +169,7 @@ def _parts(story: _Story) -> _Parts:
 
 def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
     """Assemble, attest, record."""
-    from xtask.pipeline import attest, inputs, stages  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import attest, inputs, stages  # noqa: PLC0415 - start-up
 
     planned, workspace, before = story.planned, story.settings.workspace, story.before
     with story.stage("image", 90) as stage:

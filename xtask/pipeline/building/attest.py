@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from xtask.image.assemble import Image
     from xtask.image.product import ProductLayer
     from xtask.package.wheels import Wheel
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.records.values import Build
     from xtask.resolve.plan import Plan
     from xtask.settings import Settings

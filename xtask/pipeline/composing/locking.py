@@ -11,9 +11,9 @@ from xtask.errors import StaleError, UsageError, XtaskError
 from xtask.manifest.composition import INTERPRETER
 from xtask.manifest.entries import IndexSource, RegistrySource
 from xtask.package import requirements
-from xtask.pipeline.bases import base_digest, pinned_digest
-from xtask.pipeline.reading import read_modules
-from xtask.pipeline.registered import Registries
+from xtask.pipeline.composing.bases import base_digest, pinned_digest
+from xtask.pipeline.composing.reading import read_modules
+from xtask.pipeline.composing.registered import Registries
 from xtask.resolve.lock import (
     BuildEnvironment,
     LeftOut,
@@ -30,7 +30,7 @@ from xtask.resolve.select import Selection, select
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xtask.pipeline.compose import Composed
+    from xtask.pipeline.composing.compose import Composed
     from xtask.resolve.pins import Pin
     from xtask.settings import Workspace
 

@@ -14,7 +14,7 @@ from xtask.image.difference import (
     value_difference,
 )
 from xtask.image.evidence.strict import read_object
-from xtask.pipeline import layering
+from xtask.pipeline.building import layering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xtask.image.assemble import Image
     from xtask.image.layout import Layout
     from xtask.image.product import ProductLayer
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
 
 
 class Shipped(NamedTuple):

@@ -21,7 +21,7 @@ from xtask.image import ustar
 from xtask.image.workers import require_going, workers
 from xtask.package import requirements, sources
 from xtask.package.requirements import applicable
-from xtask.pipeline.inventory import NAME, SCHEMA, blob_path, module_path
+from xtask.pipeline.building.inventory import NAME, SCHEMA, blob_path, module_path
 from xtask.resolve.lock import render_lock
 from xtask.resolve.plan import FORMATS
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module
     from xtask.package.sources import SourceFile
     from xtask.package.wheels import Wheel
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.resolve.plan import Plan
     from xtask.settings import Workspace
 

@@ -12,7 +12,7 @@ import pytest
 from xtask.digest import hex_of, sha256
 from xtask.errors import UntrustedError
 from xtask.package.sources import SourceFile, source_digest, source_files
-from xtask.pipeline import inputs, inventory
+from xtask.pipeline.building import inputs, inventory
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from tests.support.web import Web, serving
 from xtask.archives import ArchiveError
 from xtask.cli import main
 from xtask.errors import InvalidError, StaleError, UntrustedError, UsageError, XtaskError
-from xtask.pipeline import planning
-from xtask.pipeline.compose import compose, write_lock
+from xtask.pipeline.building import planning
+from xtask.pipeline.composing.compose import compose, write_lock
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:

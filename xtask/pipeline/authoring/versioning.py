@@ -15,10 +15,10 @@ from xtask.manifest.dialects import read_module
 from xtask.manifest.entries import PathSource, SearchSource, search_folder
 from xtask.manifest.folder import Folder
 from xtask.package import sources
-from xtask.pipeline.authoring import entry_of
-from xtask.pipeline.compose import compose
-from xtask.pipeline.editing import read
-from xtask.pipeline.surface import surfaces
+from xtask.pipeline.authoring.editing import read
+from xtask.pipeline.authoring.modules import entry_of
+from xtask.pipeline.composing.compose import compose
+from xtask.pipeline.composing.surface import surfaces
 from xtask.resolve.changes import Changes, compare
 from xtask.resolve.facts import facts
 

@@ -14,7 +14,7 @@ from xtask.image.site import merge_sites
 from xtask.package.check import check_imports
 from xtask.package.declared import check_declared, installed
 from xtask.package.unused import warn_of_unused
-from xtask.pipeline.layering import THIRD_PARTY
+from xtask.pipeline.building.layering import THIRD_PARTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xtask.image.base.values import Base
     from xtask.image.product import ProductLayer
     from xtask.package.wheels import Wheel
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.settings import Workspace
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module
     from xtask.manifest.secrets import Allowed
     from xtask.package.sources import SourceFile
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.settings import Workspace
 
     Files = Callable[[], Iterator[tuple[str, bytes]]]

@@ -15,8 +15,8 @@ from xtask.manifest.project import written_project
 from xtask.package import requirements
 from xtask.package.target import Target
 from xtask.package.wheels import Project, Wheel, WheelBuilder
-from xtask.pipeline.bases import base_name
-from xtask.pipeline.layering import by_module
+from xtask.pipeline.building.layering import by_module
+from xtask.pipeline.composing.bases import base_name
 from xtask.records.values import BuildModule
 from xtask.resolve.lock import normalised
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xtask.image.product import ProductLayer
     from xtask.package.hooks import EarlyWorker
     from xtask.package.sources import SourceFile
-    from xtask.pipeline.planning import Planned
+    from xtask.pipeline.building.planning import Planned
     from xtask.records.values import Build
     from xtask.resolve.plan import Plan
     from xtask.settings import Workspace

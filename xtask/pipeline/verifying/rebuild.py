@@ -19,8 +19,13 @@ from xtask.image.base.values import read_base
 from xtask.image.difference import Difference
 from xtask.image.layout import Layout
 from xtask.package import requirements
-from xtask.pipeline import inventory, layering, stages
-from xtask.pipeline.comparison import (
+from xtask.pipeline.building import inventory, layering, stages
+from xtask.pipeline.building.planning import planned_for
+from xtask.pipeline.composing.compose import compose
+from xtask.pipeline.composing.locking import current_lock
+from xtask.pipeline.composing.reading import Kept
+from xtask.pipeline.composing.rendering import rendered
+from xtask.pipeline.verifying.comparison import (
     Differs,
     Made,
     Shipped,
@@ -28,11 +33,6 @@ from xtask.pipeline.comparison import (
     compare_images,
     compare_plans,
 )
-from xtask.pipeline.compose import compose
-from xtask.pipeline.locking import current_lock
-from xtask.pipeline.planning import planned_for
-from xtask.pipeline.reading import Kept
-from xtask.pipeline.rendering import rendered
 from xtask.resolve.plan import FORMATS
 from xtask.settings import Workspace
 

@@ -12,8 +12,8 @@ from xtask.diagnostics import Problems, did_you_mean, listed
 from xtask.errors import RefusedError, UsageError, summary
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
-from xtask.pipeline.candidate import base_of, deployment, read_bundle
-from xtask.pipeline.resume import activate, operating, recover
+from xtask.pipeline.releasing.candidate import base_of, deployment, read_bundle
+from xtask.pipeline.releasing.resume import activate, operating, recover
 from xtask.records.store import open_records
 from xtask.redaction import redacted
 from xtask.release.target import target

@@ -10,8 +10,8 @@ from xtask.image.layout import Layout
 from xtask.image.registry.client import Repository
 from xtask.image.registry.push import push_image, push_referrers
 from xtask.image.registry.reference import parse_reference
-from xtask.pipeline.bases import base_name
-from xtask.pipeline.candidate import base_of, read_bundle
+from xtask.pipeline.composing.bases import base_name
+from xtask.pipeline.releasing.candidate import base_of, read_bundle
 
 if TYPE_CHECKING:
     from xtask.image.registry.push import Pushed

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from xtask.diagnostics import Problems
 from xtask.files import write_if_changed
 from xtask.manifest.composition import read_composition
-from xtask.pipeline.locking import current_lock, read_lock
-from xtask.pipeline.reading import read_kept, read_modules
-from xtask.pipeline.registered import Registries
+from xtask.pipeline.composing.locking import current_lock, read_lock
+from xtask.pipeline.composing.reading import read_kept, read_modules
+from xtask.pipeline.composing.registered import Registries
 from xtask.resolve.lock import difference, render_lock
 from xtask.resolve.select import Selection, select
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xtask.diagnostics import Diagnostic
     from xtask.manifest.module import Module
-    from xtask.pipeline.reading import Kept
+    from xtask.pipeline.composing.reading import Kept
     from xtask.resolve.lock import Lock
     from xtask.resolve.pins import Pin
     from xtask.settings import Workspace

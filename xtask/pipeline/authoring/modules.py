@@ -21,10 +21,10 @@ from xtask.errors import UsageError, XtaskError
 from xtask.files import write_folder
 from xtask.manifest.dialects import read_module
 from xtask.manifest.entries import PathSource
-from xtask.pipeline.editing import edited, read
-from xtask.pipeline.locking import read_lock
-from xtask.pipeline.reading import read_modules
-from xtask.pipeline.registered import Registries
+from xtask.pipeline.authoring.editing import edited, read
+from xtask.pipeline.composing.locking import read_lock
+from xtask.pipeline.composing.reading import read_modules
+from xtask.pipeline.composing.registered import Registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

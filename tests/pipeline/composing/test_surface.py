@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import flux, workspace
 from xtask.digest import sha256
-from xtask.pipeline.surface import kept_surfaces, surfaces
+from xtask.pipeline.composing.surface import kept_surfaces, surfaces
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from xtask.manifest.entries import (
 from xtask.manifest.table import shortened
 from xtask.package import requirements, sources
 from xtask.package.digests import read_digest
-from xtask.pipeline.registered import Registries, is_remote, read_registered
+from xtask.pipeline.composing.registered import Registries, is_remote, read_registered
 from xtask.resolve.lock import normalised
 from xtask.resolve.ranges import semantic_version
 

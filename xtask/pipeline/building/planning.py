@@ -13,10 +13,10 @@ from xtask.manifest.composition import INTERPRETER
 from xtask.manifest.entries import ArchiveSource, IndexSource
 from xtask.package.digests import FileDigests, read_digest
 from xtask.package.sources import not_sources, source_paths
-from xtask.pipeline.bases import bases
-from xtask.pipeline.compose import compose
-from xtask.pipeline.locking import current_lock
-from xtask.pipeline.reading import source_digests
+from xtask.pipeline.composing.bases import bases
+from xtask.pipeline.composing.compose import compose
+from xtask.pipeline.composing.locking import current_lock
+from xtask.pipeline.composing.reading import source_digests
 from xtask.receipts import FIRST
 from xtask.resolve.plan import Base as PlannedBase
 from xtask.resolve.plan import Plan
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module
     from xtask.package.digests import Digest
     from xtask.package.sources import SourceFile
-    from xtask.pipeline.compose import Composed
+    from xtask.pipeline.composing.compose import Composed
     from xtask.pipeline.progress import Progress
     from xtask.resolve.lock import Lock
     from xtask.resolve.select import Selection

@@ -1,0 +1,1 @@
+"""Changing `modules.toml` and modules so that they fit afterwards too."""

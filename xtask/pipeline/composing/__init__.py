@@ -1,0 +1,1 @@
+"""From `modules.toml` and manifests to a selection that fits, its lock and its files."""

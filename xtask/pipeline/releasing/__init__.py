@@ -1,0 +1,1 @@
+"""From a recorded image to one that serves."""

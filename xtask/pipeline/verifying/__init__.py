@@ -1,0 +1,1 @@
+"""What was built, looked at again: its bytes, its evidence, and a rebuild."""
