@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.workspace import write
+from tests.support.workspace import no_problems, write
 from xtask.diagnostics import Place, Problems, Source
 from xtask.manifest.code import read_code
+from xtask.manifest.dialects.shared import operations, python_files
 from xtask.manifest.folder import Folder
-from xtask.manifest.operations import openapi_path, read_operations, unnamed
+from xtask.manifest.module import EntryPoint, Operation, Router
+from xtask.manifest.operations import openapi_path, unnamed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    Answers = Callable[[str], list[str]]
 
 HERE = Place(Source("x.py"))
 ROUTER = 'r = APIRouter(prefix="/p")\n'
 DEFINE = "\ndef f(): pass\n"
 
 
-def answers(text: str) -> list[str]:
-    found = read_operations(ast.parse(text), lambda _node: HERE)
-    return [f"{item.router}: {item.method} {item.path}" for item in found]
+def seen(root: Path, files: Mapping[str, str], name: str = "x:r") -> tuple[Operation, ...]:
+    """Return what a router of the package `p` answers, such as `r` of `x.py`."""
+    folder, problems = Folder(write(root / "p", files), "p"), Problems()
+    code = python_files(folder, problems)
+    module, _, attribute = name.partition(":")
+    routers = [Router("", EntryPoint(f"p.{module}".rstrip("."), attribute), HERE)]
+    found = operations(routers, "p", folder, code, problems)
+    no_problems(problems)
+    return found
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Callable[[str], list[str]]:
+    """Return what all routers of one file answer."""
+
+    def all_of(text: str) -> list[str]:
+        folder = Folder(write(tmp_path / "p", {"x.py": text}), "p")
+        code = read_code(folder, "x.py", Problems())
+        assert code
+        return [
+            f"{name}: {item.method} {item.path}"
+            for name in dict.fromkeys((*code.routers.answers, *code.routers.includes))
+            for item in seen(tmp_path, {"x.py": text}, f"x:{name}")
+        ]
+
+    return all_of
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options"])
-def test_each_method_is_answered_below_the_prefix(method: str) -> None:
+def test_each_method_is_answered_below_the_prefix(method: str, answers: Answers) -> None:
     text = f'{ROUTER}@r.{method}("/x"){DEFINE}'
     assert [f"r: {method.upper()} /p/x"] == answers(text)
 
@@ -57,7 +84,9 @@ def test_each_method_is_answered_below_the_prefix(method: str) -> None:
         ('@r.websocket("/x")', []),
     ],
 )
-def test_only_literal_paths_and_methods_count(text: str, expected: list[str]) -> None:
+def test_only_literal_paths_and_methods_count(
+    text: str, expected: list[str], answers: Answers
+) -> None:
     assert expected == answers(f"{ROUTER}{text}{DEFINE}")
 
 
@@ -75,7 +104,9 @@ def test_only_literal_paths_and_methods_count(text: str, expected: list[str]) ->
         ("r = APIRouter(prefix=f'/{x}')", None),
     ],
 )
-def test_a_prefix_is_literal_or_the_router_says_nothing(made: str, prefix: str | None) -> None:
+def test_a_prefix_is_literal_or_the_router_says_nothing(
+    made: str, prefix: str | None, answers: Answers
+) -> None:
     found = answers(f'{made}\n@r.get("/x"){DEFINE}')
     assert ([] if prefix is None else [f"r: GET {prefix}/x"]) == found
 
@@ -90,10 +121,12 @@ def test_a_prefix_is_literal_or_the_router_says_nothing(made: str, prefix: str |
          ["r: GET /a/x", "r: GET /a/y"]),
         ('R = fastapi.APIRouter\nr = R(prefix=f())\n@r.get("/x")', []),
         ('P = "/a"\nr = APIRouter()\ns = APIRouter()\nr.include_router(s, prefix=P)\n@s.get("/x")',
-         ["r: GET /a/x", "s: GET /x"]),
+         ["s: GET /x", "r: GET /a/x"]),
     ],
 )  # fmt: skip
-def test_a_name_that_is_bound_once_is_as_good_as_its_value(text: str, expected: list[str]) -> None:
+def test_a_name_that_is_bound_once_is_as_good_as_its_value(
+    text: str, expected: list[str], answers: Answers
+) -> None:
     assert expected == answers(f"{text}{DEFINE}")
 
 
@@ -121,22 +154,24 @@ def test_a_name_that_is_bound_once_is_as_good_as_its_value(text: str, expected: 
         'P, Q = "/a", "/b"',
     ],
 )
-def test_a_name_that_may_stand_for_something_else_is_not_followed(bound: str) -> None:
+def test_a_name_that_may_stand_for_something_else_is_not_followed(
+    bound: str, answers: Answers
+) -> None:
     text = f'{bound}\nr = APIRouter()\nq = APIRouter(prefix=P)\n@q.get("/x"){DEFINE}@r.get(P)'
     assert answers(f"{text}{DEFINE}") == []
 
 
-def test_calls_in_place_of_decorators_count_for_known_routers_only() -> None:
+def test_calls_in_place_of_decorators_count_for_known_routers_only(answers: Answers) -> None:
     text = f'{ROUTER}r.get("/a")(f)\nr.add_api_route("/b", f, methods=["PUT"])\ncache.get("/c")\n'
     assert answers(text) == ["r: GET /p/a", "r: PUT /p/b"]
 
 
-def test_methods_of_a_class_count_and_the_insides_of_functions_do_not() -> None:
+def test_methods_of_a_class_count_and_the_insides_of_functions_do_not(answers: Answers) -> None:
     text = f'{ROUTER}class A:\n @r.get("/a")\n def f(self): 0\ndef g():\n @r.get("/b")\n def h(): 0'
     assert answers(text) == ["r: GET /p/a"]
 
 
-def test_included_routers_add_up_and_keep_their_own_operations() -> None:
+def test_included_routers_add_up_and_keep_their_own_operations(answers: Answers) -> None:
     text = (
         'a = APIRouter(prefix="/a")\nb = APIRouter(prefix="/b")\nc = APIRouter()\n'
         f'@a.get("/1"){DEFINE}@b.get("/2"){DEFINE}@c.get("/3"){DEFINE}'
@@ -157,12 +192,12 @@ def test_included_routers_add_up_and_keep_their_own_operations() -> None:
         "a.include_router(elsewhere)",
     ],
 )
-def test_what_is_included_in_an_unknown_way_adds_nothing(include: str) -> None:
+def test_what_is_included_in_an_unknown_way_adds_nothing(include: str, answers: Answers) -> None:
     text = f'a = APIRouter()\nb = APIRouter()\n@b.get("/2"){DEFINE}{include}\n'
     assert answers(text) == ["b: GET /2"]
 
 
-def test_routers_that_include_each_other_end() -> None:
+def test_routers_that_include_each_other_end(answers: Answers) -> None:
     text = f'a = APIRouter()\nb = APIRouter(prefix="/b")\n@a.get("/x"){DEFINE}'
     text += "a.include_router(b)\nb.include_router(a)\na.include_router(a)\n"
     assert answers(text) == ["a: GET /x", "b: GET /b/x"]
@@ -183,35 +218,34 @@ def chain(length: int, *, times: int = 1, prefix: str = "/x") -> str:
         chain(25),
         chain(18, times=2),
         chain(1, prefix="/x" * 1_000),
-        "r = APIRouter()\n" + "r.get('/x')\n" * 10_001,
+        "r0 = APIRouter()\n" + "r0.get('/x')\n" * 10_001,
     ],
     ids=["deep", "wide", "long", "many"],
 )
 def test_refuses_what_multiplies(tmp_path: Path, text: str) -> None:
-    problems = Problems()
-    assert read_code(Folder(write(tmp_path, {"x.py": text}), "x"), "x.py", problems) is None
-    assert [(problem.code, problem.message) for problem in problems.found] == [
-        ("XT0218", "`x/x.py` has more operations than anybody writes")
+    folder, problems = Folder(write(tmp_path, {"x.py": text}), "p"), Problems()
+    router = Router("", EntryPoint("p.x", "r0"), HERE)
+    files = python_files(folder, problems)
+    assert operations([router], "p", folder, files, problems) == ()
+    assert [(item.code, str(item.place), item.message) for item in problems.found] == [
+        ("XT0218", "p/x.py:1", "`p/x.py` has more operations than anybody writes")
     ]
 
 
-def test_a_chain_of_honest_length_is_followed() -> None:
+def test_a_chain_of_honest_length_is_followed(answers: Answers) -> None:
     assert f"r0: GET {'/x' * 19}/end" in answers(chain(19))
 
 
 def test_the_place_of_an_operation_is_its_path(tmp_path: Path) -> None:
     text = 'r = APIRouter()\n\n@r.get(\n    "/é",\n    tags=["x"],\n)\nasync def f(): pass\n'
-    code = read_code(Folder(write(tmp_path, {"x.py": text}), "x"), "x.py", Problems())
-    assert code
-    assert [tuple(item.place.span()) for item in code.operations] == [(4, 5, 4)]
+    (item,) = seen(tmp_path, {"x.py": text})
+    assert tuple(item.place.span()) == (4, 5, 4)
 
 
 def twice(tmp_path: Path, text: str) -> list[int]:
     """Return the lines of what `r` of a file answers."""
-    folder = Folder(write(tmp_path, {"x.py": "r = APIRouter()\n" + text}), "x")
-    code = read_code(folder, "x.py", Problems())
-    assert code
-    return [item.place.span().line for item in code.operations if item.router == "r"]
+    found = seen(tmp_path, {"x.py": "r = APIRouter()\n" + text})
+    return [item.place.span().line for item in found]
 
 
 GET = '@r.get("/a")\ndef f(): 0\n'

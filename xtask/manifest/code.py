@@ -1,4 +1,4 @@
-"""What a module's Python source defines, imports and answers, by its syntax tree; it never runs."""
+"""What a module's Python source defines, imports and routes, by its syntax tree; it never runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.diagnostics import Diagnostic, KeyPath, Part, Place, Source, Span, did_you_mean
 from xtask.manifest.imports import Import, read_imports
 from xtask.manifest.module import Stated
-from xtask.manifest.notation.python import NotPythonError, normalised, parse, span, walk
+from xtask.manifest.notation.python import NotPythonError, normalised, parse, span, string, walk
 from xtask.manifest.notation.text import MAX_BYTES
-from xtask.manifest.operations import CodeOperation, TooMuchError, read_operations, string
+from xtask.manifest.routers import FileRouters, read_routers
 from xtask.manifest.table import shortened
 from xtask.manifest.tables import MappedClass, code_classes, code_tables, sql_tables
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xtask.manifest.folder import Folder
     from xtask.manifest.module import DatabaseTable
 
-__all__ = ["Code", "CodeOperation", "Function", "Import", "read_code", "sql_tables", "symbol"]
+__all__ = ["Code", "Function", "Import", "read_code", "sql_tables", "symbol"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _WRITTEN_OUT = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)
@@ -64,7 +64,7 @@ class Code(NamedTuple):
     functions: tuple[Function, ...]
     others: Mapping[str, tuple[str, Place]]
     version: Stated | None
-    operations: tuple[CodeOperation, ...]
+    routers: FileRouters
     imports: tuple[Import, ...]
     tables: tuple[DatabaseTable, ...]
     classes: tuple[MappedClass, ...]
@@ -164,8 +164,6 @@ def _analysed(shown: str, path: str, text: str) -> Code | Diagnostic:
         where = Place(source, tuple(error.span))
         tip = "the image has the Python that runs xtask, or the one of its base"
         return Diagnostic("XT0218", error.message, where, "the reader stopped here", help=tip)
-    except TooMuchError:
-        return _unreadable(source, "has more operations than anybody writes")
 
 
 def _unreadable(source: Source, reason: str) -> Diagnostic:
@@ -187,7 +185,7 @@ def _code(path: str, tree: ast.Module, place: Callable[[ast.AST], Place]) -> Cod
         ),
         others=_others(top, place),
         version=_version(top, place),
-        operations=read_operations(tree, place),
+        routers=read_routers(tree, place),
         imports=tuple(read_imports(tree, place)),
         tables=tuple(code_tables(tree, place)),
         classes=tuple(code_classes(top)),

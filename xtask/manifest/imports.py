@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.manifest.operations import dotted, string
+from xtask.manifest.notation.python import dotted, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,109 +1,104 @@
-"""What the routers of one Python file answer, as far as their code says it in literals.
+"""What the routers of a module answer, with all that they include from its other files.
 
-The style is FastAPI's: `router = APIRouter(prefix="/x")`, `@router.get("/y")`,
-`@router.api_route("/z", methods=["PUT"])`, `outer.include_router(router, prefix="/p")`.
-A name at the top of the file that is bound once is as good as its value: `PATH = "/y"`.
+What one file says is read in `routers`, where its names lead in `bindings`.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from xtask.manifest.bindings import Binding, Package
+from xtask.manifest.module import Operation
+from xtask.manifest.routers import WHOLE_FILE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from xtask.diagnostics import Place
+    from xtask.manifest.module import Router
+    from xtask.manifest.routers import Answer, Spot
 
-_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
-_ANY_METHOD = frozenset({"api_route", "add_api_route"})
-_LOOKED_AT = (
-    *(ast.Call, ast.Assign, ast.AnnAssign),
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
-)
-# What runs its statements sometimes. A `finally` always runs.
-_SKIPPING = (
-    *(ast.If, ast.For, ast.While, ast.Try, ast.TryStar, ast.ExceptHandler, ast.match_case),
-)
 _CONVERTOR = re.compile(r"\{([A-Za-z_]\w*):[A-Za-z_]\w*\}")
-# The convertor that a parameter without one has (starlette.convertors).
-_DEFAULT_CONVERTOR = re.compile(r"\{([A-Za-z_]\w*):str\}")
 _PARAMETER_NAME = re.compile(r"\{[^{}:]*")
-# Far more than a file that people wrote has; includes of includes multiply.
+# Far more than a module that people wrote has; includes of includes multiply.
 _MAX_STEPS, _MAX_PATH, _MAX_DEPTH = 10_000, 2_000, 20
 
 
 class TooMuchError(ValueError):
-    """A file has more operations than anybody writes."""
+    """A module has more operations than anybody writes; `path` is its file with the router."""
 
-
-class CodeOperation(NamedTuple):
-    """A method on a path that a router of this file answers, by the name of the router.
-
-    The path has the router's own prefix and what it was included with in this file, and not the
-    prefix that it is mounted under; parameters are in braces, with the convertors of Starlette
-    (`{rest:path}`) except for the default.
-    """
-
-    router: str
-    method: str
-    path: str
-    place: Place
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class _Spot(NamedTuple):
-    """A line, and the lines of the innermost block around it that may be skipped."""
+    """A line of a file, and the lines around it that may be skipped together, if any."""
 
+    path: str
     line: int
-    block: range
+    block: range | None
 
 
-class _Routers(NamedTuple):
-    """The routers of a file; a prefix is None where the code computes it.
+class _Linked(NamedTuple):
+    """The routers of a module by where they are made; a prefix is None where code computes it.
 
-    `once` has the values of the names that stand for one thing in the whole file.
+    What a file adds to a router of another file, which it imports, is that router's.
     """
 
-    once: Mapping[str, ast.expr]
-    prefixes: dict[str, str | None]
-    rebound: set[str]
-    answers: dict[str, list[tuple[str, str, Place, _Spot]]]
-    includes: dict[str, list[tuple[str, str, _Spot]]]
+    prefixes: dict[Binding, str | None]
+    rebound: set[Binding]
+    answers: dict[Binding, list[tuple[Answer, _Spot]]]
+    includes: dict[Binding, list[tuple[Binding, str, _Spot]]]
 
 
-_Answer = tuple[CodeOperation, tuple[_Spot, ...]]
+class _Visit(NamedTuple):
+    """A router on the way from one that is mounted, and what has been seen until there."""
+
+    mount: int
+    before: str
+    chain: tuple[Binding, ...]
+    spots: tuple[_Spot, ...]
 
 
-def read_operations(
-    tree: ast.Module, place: Callable[[ast.AST], Place]
-) -> tuple[CodeOperation, ...]:
-    """Return what the routers at the top of a file answer, in the order of the file.
+def read_operations(routers: Sequence[Router], package: Package) -> tuple[Operation, ...]:
+    """Return what routers answer: of one after the other, sorted by path and method.
 
-    A path, prefix or method that is neither a literal nor a name for one is nobody's to know: such
-    operations are left out. A router of another file counts as one without prefix. An operation is
-    there twice when the first one is defined whenever the second is; one of each branch of an `if`
-    is there once.
+    An operation is there twice when the first one is defined whenever the second is; one of each
+    branch of an `if` is there once. What is included from outside of the module, or in a way that
+    only running the code could tell, is not seen.
+
+    Args:
+        routers: those that are mounted, as the manifest names them.
+        package: the module's code.
 
     Raises:
         TooMuchError: there are more than 10,000 of them, or longer ones than 2,000 characters.
     """
-    routers = _Routers(_bound_once(tree), {}, set(), defaultdict(list), defaultdict(list))
-    nodes = list(_at_import(tree))
-    for name, prefix in (pair for node, _ in nodes for pair in _router(node, routers.once)):
-        if name in routers.prefixes:
-            routers.rebound.add(name)
-        routers.prefixes[name] = prefix
-    decorators = {id(item) for node, _ in nodes for item in getattr(node, "decorator_list", ())}
-    for node, block in nodes:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name = dotted(node.func.value)
-            if name and (id(node) in decorators or name in routers.prefixes):
-                _note_call(node, name, _Spot(node.lineno, block), routers, place)
-    roots = dict.fromkeys((*routers.answers, *routers.includes))
-    return tuple(_once_if_doubtful(item for root in roots for item in _answered(root, routers)))
+    paths = [package.file(router.target.module) for router in routers]
+    linked = _link(package, package.reached(path for path in paths if path))
+    found: list[dict[Operation, tuple[_Spot, ...]]] = [{} for _ in routers]
+    waiting = [
+        _Visit(mount, router.prefix, (package.origin(Binding(path, router.target.attribute)),), ())
+        for mount, (path, router) in enumerate(zip(paths, routers, strict=True))
+        if path
+    ]
+    steps = 0
+    while waiting:
+        visit = waiting.pop()
+        answers = _answered(visit, linked)
+        found[visit.mount].update(answers)
+        waiting += _included(visit, linked)
+        steps += 1 + len(answers)
+        longest = max((len(item.path) for item in answers), default=len(visit.before))
+        if (
+            steps + len(waiting) > _MAX_STEPS
+            or len(visit.chain) > _MAX_DEPTH
+            or longest > _MAX_PATH
+        ):
+            raise TooMuchError(paths[visit.mount] or "")
+    return tuple(item for one in found for item in _once_if_doubtful(one))
 
 
 def openapi_path(path: str) -> str:
@@ -119,201 +114,79 @@ def unnamed(path: str) -> str:
     return _PARAMETER_NAME.sub("{", path)
 
 
-def _once_if_doubtful(answers: Iterable[_Answer]) -> Iterator[CodeOperation]:
-    """Yield all in the order of the file, without those whose equal may not be there as well."""
-    spots = dict(answers)
-    first: dict[tuple[str, str, str], CodeOperation] = {}
-    for item in sorted(spots, key=lambda item: (item.place.key, *item[:3])):
-        earlier = first.setdefault((item.router, item.method, unnamed(item.path)), item)
+def _link(package: Package, reached: Mapping[str, bool]) -> _Linked:
+    """Return the routers of some files, of which each is imported for certain or is not."""
+    linked = _Linked({}, set(), defaultdict(list), defaultdict(list))
+    for path, is_certain in reached.items():
+        file = package.files[path].routers
+        linked.prefixes.update({Binding(path, name): file.prefixes[name] for name in file.prefixes})
+        linked.rebound.update(Binding(path, name) for name in file.rebound)
+        always = WHOLE_FILE if is_certain else None
+        for name, answers in file.answers.items():
+            origin = package.origin(Binding(path, name))
+            linked.answers[origin] += [(item, _spot(path, item.spot, always)) for item in answers]
+        for name, includes in file.includes.items():
+            origin = package.origin(Binding(path, name))
+            linked.includes[origin] += [
+                (
+                    package.origin(Binding(path, item.router)),
+                    item.prefix,
+                    _spot(path, item.spot, always),
+                )
+                for item in includes
+            ]
+    return linked
+
+
+def _spot(path: str, spot: Spot, always: range | None) -> _Spot:
+    """Return a spot of a file; `always` is the block that is never skipped."""
+    return _Spot(path, spot.line, None if spot.block == always else spot.block)
+
+
+def _answered(visit: _Visit, linked: _Linked) -> dict[Operation, tuple[_Spot, ...]]:
+    """Return what a router itself answers, and the lines that make it do so.
+
+    No lines when a name stands for several routers.
+    """
+    router = visit.chain[-1]
+    prefix = linked.prefixes.get(router, "")
+    if prefix is None:
+        return {}
+    is_known = linked.rebound.isdisjoint(visit.chain)
+    return {
+        Operation(item.method, visit.before + prefix + item.path, item.place): (
+            (*visit.spots, spot) if is_known else ()
+        )
+        for item, spot in linked.answers.get(router, ())
+    }
+
+
+def _included(visit: _Visit, linked: _Linked) -> Iterator[_Visit]:
+    """Yield the routers that a router includes, without those that it is included by."""
+    router = visit.chain[-1]
+    prefix = linked.prefixes.get(router, "")
+    for child, under, spot in linked.includes.get(router, ()):
+        if child not in visit.chain and prefix is not None:
+            before, spots = visit.before + prefix + under, (*visit.spots, spot)
+            yield _Visit(visit.mount, before, (*visit.chain, child), spots)
+
+
+def _once_if_doubtful(spots: Mapping[Operation, tuple[_Spot, ...]]) -> list[Operation]:
+    """Return all, sorted, without those whose equal may not be there as well."""
+    first: dict[tuple[str, str], Operation] = {}
+    found = []
+    for item in sorted(spots, key=lambda item: (item.place.source.path, item.place.key, *item[:2])):
+        earlier = first.setdefault((item.method, unnamed(item.path)), item)
         if earlier is item or _both_run(spots[earlier], spots[item]):
-            yield item
+            found.append(item)
+    return sorted(found, key=lambda item: (item.path, item.method))
 
 
 def _both_run(first: Sequence[_Spot], second: Sequence[_Spot]) -> bool:
     """Return whether all of the first runs whenever all of the second does, as far as is seen."""
     known = bool(first and second)
-    return known and all(any(there.line in here.block for there in second) for here in first)
-
-
-def dotted(node: ast.expr) -> str:
-    """Return a name or `a.b.c` as it is written; nothing for any other expression."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return ".".join((node.id, *reversed(names))) if isinstance(node, ast.Name) else ""
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """Return what a call gives for a keyword."""
-    return next((item.value for item in call.keywords if item.arg == name), None)
-
-
-def string(node: ast.expr | None) -> str | None:
-    """Return the value of a literal string."""
-    match node:
-        case ast.Constant(value=str() as text):
-            return text
-    return None
-
-
-def _bound_once(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return the values of `NAME = value` at the top, where nothing else in the file binds it.
-
-    None at all when a star import may bind any name.
-    """
-    count = Counter(name for node in ast.walk(tree) for name in _names(node))
-    found: dict[str, ast.expr] = {}
-    for statement in () if count["*"] else tree.body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ) if count[name] == 1:
-                found[name] = value
-    return found
-
-
-def _names(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a node binds in any scope, except for parameters; `*` for any."""
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            yield name
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in names)
-        case (
-            ast.FunctionDef(name=str() as name)
-            | ast.AsyncFunctionDef(name=str() as name)
-            | ast.ClassDef(name=str() as name)
-            | ast.ExceptHandler(name=str() as name)
-            | ast.MatchAs(name=str() as name)
-            | ast.MatchStar(name=str() as name)
-            | ast.MatchMapping(rest=str() as name)
-        ):
-            yield name
-
-
-def _followed(node: ast.expr, once: Mapping[str, ast.expr]) -> ast.expr:
-    """Return what a name that is bound once stands for, and any other expression as it is."""
-    for _ in range(_MAX_DEPTH):
-        if not isinstance(node, ast.Name) or node.id not in once:
-            break
-        node = once[node.id]
-    return node
-
-
-def _at_import(tree: ast.Module) -> Iterator[tuple[ast.AST, range]]:
-    """Yield calls, assignments and definitions that run when a file is imported, and their blocks.
-
-    Of a function that is its decorators. Only a block that may be skipped counts as one.
-    """
-    waiting: list[tuple[ast.AST, range]] = [(tree, range(sys.maxsize))]
-    while waiting:
-        node, block = waiting.pop()
-        if isinstance(node, _LOOKED_AT):
-            yield node, block
-        own = _blocks(node) if isinstance(node, _SKIPPING) else {}
-        inside = _outside_functions(node)
-        waiting += [(child, own.get(id(child), block)) for child in reversed(list(inside))]
-
-
-def _outside_functions(node: ast.AST) -> Iterable[ast.AST]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return node.decorator_list
-    return () if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node)
-
-
-def _blocks(node: ast.AST) -> dict[int, range]:
-    """Return the lines of its block for each statement of a node that may be skipped."""
-    found: dict[int, range] = {}
-    for block in (getattr(node, "body", []), getattr(node, "orelse", [])):
-        if block:
-            lines = range(_first_line(block[0]), (block[-1].end_lineno or 0) + 1)
-            found.update(dict.fromkeys(map(id, block), lines))
-    return found
-
-
-def _first_line(node: ast.stmt) -> int:
-    """Return where a statement begins, with its decorators."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(item.lineno for item in decorators)])
-
-
-def _router(node: ast.AST, once: Mapping[str, ast.expr]) -> Iterator[tuple[str, str | None]]:
-    """Yield name and prefix of `name = APIRouter(prefix="/x")`."""
-    match node:
-        case ast.Assign(targets=targets, value=ast.Call() as call):
-            pass
-        case ast.AnnAssign(target=target, value=ast.Call() as call):
-            targets = [target]
-        case _:
-            return
-    kind = dotted(_followed(call.func, once))
-    if kind.endswith(("Router", "FastAPI")):
-        prefix = _prefix(call, once)
-        yield from ((target.id, prefix) for target in targets if isinstance(target, ast.Name))
-
-
-def _prefix(call: ast.Call, once: Mapping[str, ast.expr]) -> str | None:
-    given = keyword(call, "prefix")
-    return "" if given is None else string(_followed(given, once))
-
-
-def _note_call(
-    call: ast.Call, name: str, spot: _Spot, routers: _Routers, place: Callable[[ast.AST], Place]
-) -> None:
-    """Note `name.get("/path")`, `name.api_route(…)`, `name.include_router(other)` and the like."""
-    verb = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    first = call.args[0] if call.args else keyword(call, "path")
-    if verb == "include_router":
-        child = call.args[0] if call.args else keyword(call, "router")
-        prefix = _prefix(call, routers.once)
-        if child is not None and prefix is not None and dotted(child):
-            routers.includes[name].append((dotted(child), prefix, spot))
-    elif verb in _METHODS | _ANY_METHOD and first is not None:
-        path = string(_followed(first, routers.once))
-        if path is not None and (not path or path.startswith("/")):
-            path = _DEFAULT_CONVERTOR.sub(r"{\1}", path)
-            methods = _methods(call) if verb in _ANY_METHOD else [verb.upper()]
-            routers.answers[name] += [(method, path, place(first), spot) for method in methods]
-
-
-def _methods(call: ast.Call) -> list[str]:
-    match keyword(call, "methods"):
-        case None:
-            return ["GET"]  # as FastAPI does
-        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            return [text.upper() for item in items if (text := string(item))]
-    return []
-
-
-def _answered(root: str, routers: _Routers) -> Iterator[_Answer]:
-    """Yield what one router answers with all that it includes, and the lines that make it do so.
-
-    No lines when a name stands for several routers.
-    """
-    waiting: list[tuple[str, str, tuple[str, ...], tuple[_Spot, ...]]] = [(root, "", (root,), ())]
-    steps = 0
-    while waiting:
-        name, before, chain, spots = waiting.pop()
-        prefix = routers.prefixes.get(name, "")
-        if prefix is None:
-            continue
-        answers = routers.answers.get(name, ())
-        is_known = routers.rebound.isdisjoint(chain)
-        for method, path, place, spot in answers:
-            found = CodeOperation(root, method, before + prefix + path, place)
-            yield found, (*spots, spot) if is_known else ()
-        waiting += [
-            (child, before + prefix + under, (*chain, child), (*spots, spot))
-            for child, under, spot in routers.includes.get(name, ())
-            if child not in chain
-        ]
-        steps += 1 + len(answers)
-        longest = max((len(path) for _, path, *_ in answers), default=0)
-        if (
-            steps + len(waiting) > _MAX_STEPS
-            or len(chain) > _MAX_DEPTH
-            or len(before + prefix) + longest > _MAX_PATH
-        ):
-            raise TooMuchError
+    return known and all(
+        here.block is None
+        or any(there.path == here.path and there.line in here.block for there in second)
+        for here in first
+    )

@@ -7,8 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest.module import DatabaseTable
-from xtask.manifest.notation.python import walk
-from xtask.manifest.operations import dotted, keyword, string
+from xtask.manifest.notation.python import dotted, keyword, string, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

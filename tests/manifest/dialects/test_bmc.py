@@ -81,6 +81,19 @@ def test_b2_the_api_and_the_pages_are_mounted(tmp_path: Path) -> None:
     assert module.routers[1].prefix == "/invoice_ocr"
 
 
+@pytest.mark.parametrize("home", [".checks", "app.modules.invoice_ocr.backend.checks"])
+def test_b2_routes_of_another_file_are_seen_where_they_are_included(
+    tmp_path: Path, home: str
+) -> None:
+    checks = f"{ROUTER.partition('@')[0]}@router.get('/health')\ndef health(): ...\n"
+    main = f"from fastapi import APIRouter\nfrom {home} import router as checks\n"
+    main += "router = APIRouter()\nrouter.include_router(checks)\n"
+    module, found = read(tmp_path, files={"backend/router.py": main, "backend/checks.py": checks})
+    assert found == []
+    assert module.health == "/api/v1/invoice_ocr/health"
+    assert str(module.operations[0].place) == "invoice_ocr/backend/checks.py:5"
+
+
 def test_b2_either_half_may_be_missing_and_not_both(tmp_path: Path) -> None:
     no_pages = dict.fromkeys(name for name in FILES if name.startswith("frontend/"))
     no_api = dict.fromkeys(name for name in FILES if name.startswith("backend/"))

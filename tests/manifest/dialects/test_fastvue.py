@@ -322,15 +322,20 @@ def test_two_routers_of_one_module_have_operations_of_their_own(tmp_path: Path) 
     ]
 
 
-def test_a_router_that_may_be_included_below_a_prefix_is_never_the_second(tmp_path: Path) -> None:
-    whole = "from fastapi import APIRouter\nfrom .routes import router as leads\n"
+def test_a_router_that_another_file_includes_answers_below_its_prefix(tmp_path: Path) -> None:
+    whole = "from fastapi import APIRouter\nfrom modules.crm.api.routes import router as leads\n"
     whole += 'router = APIRouter()\nrouter.include_router(leads, prefix="/other")\n'
     files = FILES | {"api/__init__.py": whole, "all.py": FILES["api/routes.py"]}
     module = read(tmp_path, manifest('"api": ["api", "all"]'), files).module
     problems = Problems()
     settle_operations([module], problems)
     assert problems.found == []
-    assert len(module.operations) == 2
+    assert [(item.method, item.path, str(item.place)) for item in module.operations] == [
+        ("GET", "/api/v1/crm/other/leads/", "addons/crm/api/routes.py:4"),
+        ("POST", "/api/v1/crm/other/leads/{lead_id}", "addons/crm/api/routes.py:7"),
+        ("GET", "/api/v1/crm/leads/", "addons/crm/all.py:4"),
+        ("POST", "/api/v1/crm/leads/{lead_id}", "addons/crm/all.py:7"),
+    ]
 
 
 def test_a_router_keeps_its_own_prefix_behind_the_one_it_is_mounted_under(tmp_path: Path) -> None:

@@ -51,6 +51,20 @@ def test_f4_what_the_code_answers_twice_is_there_twice(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("home", [".plans", "modules.databases.plans"])
+def test_f4_routes_of_another_file_are_seen_where_they_are_included(
+    tmp_path: Path, home: str
+) -> None:
+    include = f'from {home} import router as plans\nrouter.include_router(plans, prefix="/plans")\n'
+    plans = 'router = ModuleRouter("plans")\n@router.get("/{plan}")\ndef one(plan): ...\n'
+    module, found = read(tmp_path, {**FILES, "routes.py": ROUTES + include, "plans.py": plans})
+    assert found == []
+    assert [(item.path, str(item.place)) for item in module.operations][1:] == [
+        ("/api/modules/databases/plans/{plan}", "databases/plans.py:2"),
+        ("/api/modules/databases/{database_id}", "databases/routes.py:6"),
+    ]
+
+
 def test_f3_routes_without_a_router_are_refused(tmp_path: Path) -> None:
     _, found = read(tmp_path, {**FILES, "routes.py": "roter = 1\n"})
     assert found == [("databases/module.json:3:11", "XT0217 error", "`routes.py` has no `router`")]

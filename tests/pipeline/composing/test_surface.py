@@ -84,6 +84,21 @@ def test_routers_of_a_native_module_are_looked_at_too(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("home", [".x", "cart.x"])
+def test_what_a_router_of_a_native_module_includes_is_looked_at_too(
+    tmp_path: Path, home: str
+) -> None:
+    text = '[[api.routers]]\nprefix = "/api/cart"\nrouter = "cart.api:router"\n'
+    code = f"from {home} import router as x\nrouter = APIRouter()\nrouter.include_router(x)\n"
+    files = workspace.module("cart", text) | {
+        "cart/src/cart/api.py": code,
+        "cart/src/cart/x.py": 'router = APIRouter(prefix="/x")\nrouter.get("/y")(print)\n',
+    }
+    workspace.write(tmp_path, workspace.composition("cart") | files)
+    (module,) = workspace.selection(tmp_path).modules
+    assert surfaces([module])["cart"]["answers"] == [{"method": "GET", "path": "/api/cart/x/y"}]
+
+
 MODELS = {
     "base.py": "class Stamped:\n  created = Column(DateTime)\n"
     "class Base(Stamped, DeclarativeBase):\n  pass\n",

@@ -7,15 +7,18 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from xtask.manifest import grammar
+from xtask.manifest.bindings import Package
 from xtask.manifest.code import read_code
-from xtask.manifest.module import EntryPoint, Operation
+from xtask.manifest.module import EntryPoint
+from xtask.manifest.operations import TooMuchError, read_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from xtask.diagnostics import Problems
     from xtask.manifest.code import Code, Import
     from xtask.manifest.folder import Folder
+    from xtask.manifest.module import Operation, Router
     from xtask.manifest.table import Table
 
 # Names that every JavaScript object has already.
@@ -108,17 +111,31 @@ def route_name(module: str, path: str, taken: Collection[str] = ()) -> str:
     return unique
 
 
-def operations(code: Code, router: str, prefix: str) -> tuple[Operation, ...]:
-    """Return what a router of a file answers when it is mounted under a prefix, sorted.
+def operations(
+    routers: Sequence[Router],
+    package: str,
+    folder: Folder | None,
+    files: Mapping[str, Code],
+    problems: Problems,
+) -> tuple[Operation, ...]:
+    """Return what the code of a module's routers answers; see `read_operations`.
 
-    What it answers twice is there twice, in the order of the file.
+    Args:
+        routers: those that the manifest names.
+        package: what the module is imported as, such as `modules.shop`.
+        folder: the package's folder, None when there are no files.
+        files: its Python files.
+        problems: where XT0218 goes when that is more than anybody writes.
     """
-    found = (
-        Operation(item.method, f"{prefix}{item.path}", item.place)
-        for item in code.operations
-        if item.router == router
-    )
-    return tuple(sorted(found, key=lambda item: (item.path, item.method)))
+    if folder is None:
+        return ()
+    try:
+        return read_operations(routers, Package(package, files))
+    except TooMuchError as error:
+        place = folder.place(error.path)
+        message = f"`{place.source.path}` has more operations than anybody writes"
+        problems.add("XT0218", message, place, help="is this the right file?")
+        return ()
 
 
 def python_files(
@@ -137,12 +154,6 @@ def python_files(
         if top not in without and "tests" not in {top, *rest}:
             found[path] = read_code(folder, path, problems)
     return {path: code for path, code in found.items() if code}
-
-
-def code_of(files: Mapping[str, Code], module: str) -> Code | None:
-    """Return the file of a module such as `api.routes`; Python takes a package first."""
-    path = module.replace(".", "/")
-    return files.get(f"{path}/__init__.py") or files.get(f"{path}.py")
 
 
 def refuse_imports_of_modules(

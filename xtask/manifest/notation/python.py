@@ -78,3 +78,25 @@ def walk(
         node = waiting.pop()
         yield node
         waiting.extend(reversed(list(inside(node))))
+
+
+def dotted(node: ast.expr) -> str:
+    """Return a name or `a.b.c` as it is written; nothing for any other expression."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join((node.id, *reversed(names))) if isinstance(node, ast.Name) else ""
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return what a call gives for a keyword."""
+    return next((item.value for item in call.keywords if item.arg == name), None)
+
+
+def string(node: ast.expr | None) -> str | None:
+    """Return the value of a literal string."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+    return None

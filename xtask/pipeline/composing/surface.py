@@ -100,13 +100,12 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
 
 def _answers(module: Module, package: Path) -> list[dict[str, str]]:
     """Return what the code of a native module's routers answers; other dialects see it anyway."""
-    routers = module.routers if module.dialect == "native" else ()
-    found = {
-        (openapi_path(item.path), item.method)
-        for router in routers
-        for code in _code(router.target, module, package)
-        for item in operations(code, router.target.attribute, router.prefix)
-    }
+    if module.dialect != "native" or not module.routers:
+        return []
+    folder, unread = Folder(package, module.name), Problems()
+    files = python_files(folder, unread)
+    seen = operations(module.routers, module.package, folder, files, unread)
+    found = {(openapi_path(item.path), item.method) for item in seen}
     return [{"method": method, "path": path} for path, method in sorted(found)]
 
 

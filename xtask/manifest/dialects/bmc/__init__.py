@@ -76,7 +76,7 @@ def read(table: Table, folder: Folder | None) -> Module:
     package = shared.package_name(table, "name", name, "app.modules")
     files = shared.python_files(folder, problems) if folder else {}
     routers = _routers(table, name, package, folder)
-    operations = bmc_code.operations(routers, package, files)
+    operations = shared.operations(routers, package, folder, files, problems)
     migrations = numbered_migrations(folder, problems) if folder else ()
     created = migration_tables(folder, migrations, problems) if folder else ()
     version = table.text("version", default="0.0.0")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Place, Source
 from xtask.manifest.code import locate
-from xtask.manifest.dialects import shared
 from xtask.manifest.notation.text import read_text
 from xtask.manifest.table import shortened
 
@@ -27,18 +26,6 @@ _PLACEHOLDER = re.compile(
 )
 _MOST_SHOWN = 20
 _BRACES = re.compile(r"\{\{\s*\w+\s*\}\}")
-
-
-def operations(
-    routers: Sequence[Router], package: str, files: Mapping[str, Code]
-) -> tuple[Operation, ...]:
-    """Return what the routers of the API and of the pages answer."""
-    found: list[Operation] = []
-    for router in routers:
-        module = router.target.module.removeprefix(f"{package}.")
-        if code := shared.code_of(files, module):
-            found += shared.operations(code, router.target.attribute, router.prefix)
-    return tuple(found)
 
 
 def health(table: Table, operations: Sequence[Operation], routers: Sequence[Router]) -> str | None:

@@ -147,15 +147,13 @@ def _operations(code: Code, identity: Identity, table: Table) -> tuple[Operation
     A route of the manifest without a handler says what the entry's router answers, so it is not
     there again when its code was seen.
     """
-    seen: list[Operation] = []
+    seen: tuple[Operation, ...] = ()
     if identity.folder and not code.foreign:
         files = shared.python_files(identity.folder, table.problems)
         shared.refuse_imports_of_modules(files, identity.package, table.problems)
         refuse_sdk(files, identity.package, (), table.problems)
-        for router in code.routers:
-            module = router.target.module.removeprefix(identity.package).removeprefix(".")
-            if file := shared.code_of(files, module or "."):
-                seen += shared.operations(file, router.target.attribute, router.prefix)
+        package = identity.package
+        seen = shared.operations(code.routers, package, identity.folder, files, table.problems)
     known = {(_template(item.path), item.method) for item in seen}
     said = [item for item in code.operations if (_template(item.path), item.method) not in known]
     return tuple(sorted((*seen, *said), key=lambda item: (item.path, item.method)))

@@ -6,13 +6,13 @@ import re
 from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
+from xtask.manifest.bindings import Binding, Package
 from xtask.manifest.code import symbol
 from xtask.manifest.dialects import shared
 from xtask.manifest.dialects.fastvue.odoo import entries
 from xtask.manifest.dialects.hooks import hook_function
 from xtask.manifest.grammar import Grammar
 from xtask.manifest.module import DatabaseTable, EntryPoint, Hook, Operation, Router
-from xtask.manifest.operations import unnamed
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 _ROUTER = "router"
-# An import of an import of a router, and so on.
-_MAX_IMPORTS = 5
 _HOOKS = {
     "pre_init_hook": "pre_init",
     "post_init_hook": "post_init",
@@ -65,36 +63,26 @@ def read_api(table: Table, package: str, folder: Folder | None, files: Mapping[s
         files: the module's Python files.
     """
     prefix = f"/api/v1/{package.removeprefix('modules.')}"
+    code = Package(package, files)
     routers: list[Router] = []
-    operations: list[Operation] = []
-    guesses: list[Operation] = []
-    made: set[str] = set()
+    made: set[Binding] = set()
     for module, place in _dotted(table, "api"):
         if folder:
             symbol(folder, module, _ROUTER, place, table.problems)
-        code, is_guess = _making_router(files, module)
-        if code and code.path in made:
+        target = EntryPoint(f"{package}.{module}", _ROUTER)
+        path = code.file(target.module)
+        origin = code.origin(Binding(path, _ROUTER)) if path else None
+        if origin and origin in made:
             message = f"the router of `{module}` is mounted already: it is imported from another"
-            tip = f"remove it: `{code.path}` answers once"
+            tip = f"remove it: `{origin.path}` answers once"
             table.problems.warn("XT0304", message, place, help=tip)
             continue
-        routers.append(Router(prefix, EntryPoint(f"{package}.{module}", _ROUTER), place))
-        if code:
-            made.add(code.path)
-            seen = shared.operations(code, _ROUTER, prefix)
-            (guesses if is_guess else operations).extend(seen)
-    both = (*operations, *_without(operations, guesses))
-    return Api(tuple(routers), both) if package else Api((), ())
-
-
-def _without(known: Iterable[Operation], guesses: Iterable[Operation]) -> Iterator[Operation]:
-    """Yield the guesses that are not known, each once: a guess is never the second of two."""
-    seen = {(unnamed(item.path), item.method) for item in known}
-    for item in guesses:
-        key = unnamed(item.path), item.method
-        if key not in seen:
-            seen.add(key)
-            yield item
+        made.update([origin] if origin else [])
+        routers.append(Router(prefix, target, place))
+    if not package:
+        return Api((), ())
+    operations = shared.operations(routers, package, folder, files, table.problems)
+    return Api(tuple(routers), operations)
 
 
 def _dotted(table: Table, key: str) -> Iterator[tuple[str, Place]]:
@@ -105,27 +93,6 @@ def _dotted(table: Table, key: str) -> Iterator[tuple[str, Place]]:
         else:
             message = f"`{shortened(text)}` is not {DOTTED.meaning}"
             table.problems.add("XT0205", message, place, help=DOTTED.rule)
-
-
-def _making_router(files: Mapping[str, Code], module: str) -> tuple[Code | None, bool]:
-    """Return the file whose router a module has: its own, or the one that it imports it from.
-
-    The latter is a guess when the module seems to make a router itself, which may include the
-    imported one below any prefix.
-    """
-    is_guess = False
-    for _ in range(_MAX_IMPORTS):
-        code = shared.code_of(files, module)
-        if code is None or any(item.router == _ROUTER for item in code.operations):
-            return code, is_guess
-        is_guess |= any(name.endswith("Router") for item in code.imports for name in item.names)
-        steps = code.path.split("/")[:-1]
-        sources = (item for item in code.imports if item.level and _ROUTER in item.names)
-        source = next(sources, None)
-        if source is None:
-            break
-        module = ".".join([*steps[: len(steps) - source.level + 1], source.module]).strip(".")
-    return None, is_guess
 
 
 def read_hooks(table: Table, package: str, folder: Folder | None) -> Iterator[Hook]:

@@ -23,7 +23,6 @@ from xtask.manifest.module import (
     Hook,
     Module,
     Navigation,
-    Operation,
     Permission,
     Requirement,
     Route,
@@ -89,6 +88,7 @@ def read(table: Table, folder: Folder | None) -> Module:
     created = migration_tables(folder, migrations, problems) if folder else ()
     links = _navigation(table)
     routes = _routes(table, identity, links, folder)
+    routers = _routers(table, identity, folder)
     module = Module(
         name=identity.name,
         version=version and table.checked(version, "version", grammar.VERSION, "XT0206"),
@@ -101,8 +101,8 @@ def read(table: Table, folder: Folder | None) -> Module:
         is_package=True,
         requires=_requires(table),
         app_range=_app_range(table),
-        routers=_routers(table, identity, folder),
-        operations=_operations(identity, files),
+        routers=routers,
+        operations=shared.operations(routers, identity.package, folder, files, problems),
         routes=routes,
         navigation=links,
         permissions=tuple(_permission(item) for item in table.tables("permissions")),
@@ -169,11 +169,6 @@ def _routers(table: Table, identity: _Identity, folder: Folder | None) -> tuple[
         symbol(folder, "routes", "router", place, table.problems)
     target = EntryPoint(f"{identity.package}.routes", "router")
     return (Router(identity.prefix, target, place),) if identity.prefix else ()
-
-
-def _operations(identity: _Identity, files: Mapping[str, Code]) -> tuple[Operation, ...]:
-    code = shared.code_of(files, "routes")
-    return shared.operations(code, "router", identity.prefix) if code else ()
 
 
 def _navigation(table: Table) -> tuple[Navigation, ...]:
