@@ -44,6 +44,22 @@ def test_b11_a_new_module_of_every_dialect_builds_at_once(bare: Workspace) -> No
 
 
 @pytest.mark.requires("index")
+def test_what_would_hide_a_third_party_package_is_refused(bare: Workspace) -> None:
+    assert bare.xtask("new", "module", "pydantic", "--dialect", "native").code == 0
+    for file, key in (("pyproject.toml", "name"), ("module.toml", "package")):
+        refused = bare.xtask("build", "--json")
+        assert refused.code == 3
+        (problem,) = refused.document["error"]["problems"]
+        assert (problem["code"], problem["place"]["file"]) == ("XT0213", f"modules/pydantic/{file}")
+        bare.edit(f"modules/pydantic/{file}", f'{key} = "pydantic"', f'{key} = "rules"')
+    folder = bare.root / "modules/pydantic"
+    (folder / "src/pydantic").rename(folder / "src/rules")
+    bare.edit("modules/pydantic/pyproject.toml", "src/pydantic", "src/rules")
+    bare.edit("modules/pydantic/module.toml", '"pydantic.api', '"rules.api')
+    bare.built()
+
+
+@pytest.mark.requires("index")
 def test_a_version_that_says_too_little_is_refused(bare: Workspace) -> None:
     assert bare.xtask("new", "module", "gifts", "--dialect", "fastvue").code == 0
     bare.built()

@@ -261,6 +261,8 @@ class Module:
     root: Path | None = None
     is_package: bool = False
     distribution: str | None = None
+    distributed: Place | None = None
+    """Where its distribution is named; None when xtask names it."""
     host: EntryPoint | None = None
     requires: tuple[Requirement, ...] = ()
     conflicts: tuple[Requirement, ...] = ()

@@ -59,6 +59,7 @@ def with_project(module: Module, folder: Folder, problems: Problems) -> Module:
     return replace(
         module,
         distribution=project.text("name", default=module.name),
+        distributed=project.place.at("name"),
         dependencies=tuple(
             Dependency(text, project.place.at("dependencies", index))
             for index, text in enumerate(project.texts("dependencies"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.diagnostics import Place, Source, Span
 from xtask.manifest.dialects import DIALECTS
 from xtask.manifest.imports import read_imports
+from xtask.package.shadowing import top_name
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
@@ -83,12 +84,9 @@ def installed(site: Path) -> Installed:
     for listing in sorted(site.glob("*.dist-info/RECORD")):
         distribution = normalised(listing.parent.name.split("-")[0])
         for line in listing.read_text("utf-8").splitlines():
-            path = line.split(",")[0]
-            if path.endswith((".py", ".so")):
-                name = path.split("/")[0] if "/" in path else path.split(".")[0]
+            if name := top_name(line.split(",")[0]):
                 found.setdefault(name, set()).add(distribution)
-    names = {name: frozenset(made_by) for name, made_by in found.items() if name.isidentifier()}
-    return Installed(site, names)
+    return Installed(site, {name: frozenset(made_by) for name, made_by in found.items()})
 
 
 def check_declared(

@@ -13,6 +13,7 @@ from xtask.image.product import SITE
 from xtask.manifest.entries import IndexSource
 from xtask.manifest.project import written_project
 from xtask.package import requirements
+from xtask.package.shadowing import refuse_shadowing
 from xtask.package.target import Target
 from xtask.package.wheels import Project, Wheel, WheelBuilder
 from xtask.pipeline.building.layering import by_module
@@ -66,17 +67,27 @@ def package(
     """Return for each platform the wheels of modules by name, and of others by `name==version`.
 
     Raises:
-        InvalidError: a module has a wheel for this machine's Python, and the base is another one.
+        InvalidError: a module has a wheel for this machine's Python, and the base is another one;
+            its package has the name of a third-party one (XT0213).
         XtaskError: a module cannot be built, or a third-party package has no wheel that fits.
     """
     plan = planned.plan
     found = {
         platform: _downloaded(plan, base, workspace) for platform, base in planned.bases.items()
     }
+    _refuse_shadowing(plan, found)
     own = builder.build(_load_reader)
     if not all(base.has_bytecode for base in planned.bases.values()):
         _require_pure(plan, own)
     return {platform: wheels | own for platform, wheels in found.items()}
+
+
+def _refuse_shadowing(plan: Plan, found: Mapping[str, Mapping[str, Wheel]]) -> None:
+    """Refuse packages that third-party ones would hide: first known of what was downloaded."""
+    wheels = {name: wheel.path for each in found.values() for name, wheel in each.items()}
+    problems = Problems()
+    refuse_shadowing(plan.selection.modules, wheels, problems)
+    problems.raise_if_any()
 
 
 def _load_reader() -> None:

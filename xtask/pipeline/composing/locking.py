@@ -11,6 +11,7 @@ from xtask.errors import StaleError, UsageError, XtaskError
 from xtask.manifest.composition import INTERPRETER
 from xtask.manifest.entries import IndexSource, RegistrySource
 from xtask.package import requirements
+from xtask.package.shadowing import refuse_taken
 from xtask.pipeline.composing.bases import base_digest, pinned_digest
 from xtask.pipeline.composing.reading import read_modules
 from xtask.pipeline.composing.registered import Registries
@@ -75,11 +76,13 @@ def current_lock(
 
     Raises:
         StaleError: `locked`, and the lock on disk does not answer; the report is the difference.
-        InvalidError: a requirement cannot be locked, or what was chosen does not fit.
+        InvalidError: a requirement cannot be locked, or what was chosen does not fit, such as the
+            distribution of a module that is called like a locked one (XT0213).
         RequirementConflictError: third-party requirements cannot be met together.
     """
     selection, old = composed.selection, composed.lock
     if old and not upgrade and _answers(old, composed):
+        _refuse_taken(selection, old.packages)
         return selection, old
     problems = Problems()
     requirements.check_dependencies(selection.modules, problems)
@@ -97,10 +100,17 @@ def current_lock(
     names = _upgraded([name for name in upgrade if not (renews_base and name == _BASE)], composed)
     selection, packages = _choose(composed, workspace, old.packages if old else (), names)
     wanted = [module.build_requires for module in selection.modules if module.build_requires]
+    _refuse_taken(selection, packages)
     builds = requirements.resolve_builds(wanted, old.builds if old else (), names)
     digest = "" if renews_base else _known_digest(composed)
     digest = digest or base_digest(composition.base, workspace)
     return selection, _lock(selection, composed.pins, packages, builds, digest)
+
+
+def _refuse_taken(selection: Selection, packages: tuple[Package, ...]) -> None:
+    problems = Problems()
+    refuse_taken(selection.modules, {package.name for package in packages}, problems)
+    problems.raise_if_any()
 
 
 def _known_digest(composed: Composed) -> str:
