@@ -81,6 +81,7 @@ def test_every_way_to_name_a_router_of_another_file_is_followed(
     [
         "from .users import router as u\nALL = (u,)\nfor r in ALL:\n {}include_router(r)",
         "from . import users\nfor r in [f(), users.router]:\n {}include_router(r)",
+        "from . import users\n[{}include_router(r) for r in (users.router,)]",
         "try:\n from .users import router as u\n {}include_router(u)\nexcept ImportError: 0",
         "if x:\n from .users import router as u\n {}include_router(u)",
     ],
@@ -167,6 +168,20 @@ def test_what_a_file_adds_to_the_router_of_another_is_that_routers(tmp_path: Pat
     }
     assert seen(tmp_path, files, "api") == ["GET /p/x/me shop/api/users.py:2"]
     assert seen(tmp_path, files, "api.users") == ["GET /p/x/me shop/api/users.py:2"]
+
+
+def test_a_star_import_runs_what_adds_to_a_router(tmp_path: Path) -> None:
+    files = {
+        "api/__init__.py": "router = APIRouter()\nfrom .users import *\n",
+        "api/users.py": 'from . import router\n@router.get("/me")\ndef me(): ...\n',
+    }
+    assert seen(tmp_path, files, "api") == ["GET /p/me shop/api/users.py:2"]
+
+
+def test_one_route_of_two_mounted_routers_is_there_once(tmp_path: Path) -> None:
+    main = f"{MAKE}from .users import router as users\nrouter.include_router(users)\n"
+    files = PACKAGES | {"api/main.py": main, "api/users.py": USERS}
+    assert seen(tmp_path, files, "api.main", "api.users") == ["GET /p/me shop/api/users.py:3"]
 
 
 def test_the_same_route_of_two_files_is_there_twice(tmp_path: Path) -> None:

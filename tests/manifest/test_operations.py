@@ -66,6 +66,7 @@ def test_each_method_is_answered_below_the_prefix(method: str, answers: Answers)
         ('@r.api_route("/x", methods=("POST",))', ["r: POST /p/x"]),
         ('@r.api_route("/x")', ["r: GET /p/x"]),
         ('@r.api_route("/x", methods=METHODS)', []),
+        ('@r.api_route("/x", **METHODS)', []),
         ('@r.get(path="/x")', ["r: GET /p/x"]),
         ('@r.get("")', ["r: GET /p"]),
         ('@r.get("/{a}/{b:path}/{c:int}")', ["r: GET /p/{a}/{b:path}/{c:int}"]),
@@ -101,6 +102,8 @@ def test_only_literal_paths_and_methods_count(
         ("r = FastAPI()", ""),
         ("if x:\n  r = APIRouter(prefix='/a')", "/a"),
         ("r = APIRouter(prefix=PREFIX)", None),
+        ("r = APIRouter(**OPTIONS)", None),
+        ("r = APIRouter(prefix='/a', **OPTIONS)", "/a"),
         ("r = APIRouter(prefix=f'/{x}')", None),
     ],
 )
@@ -187,6 +190,8 @@ def test_included_routers_add_up_and_keep_their_own_operations(answers: Answers)
     "include",
     [
         "a.include_router(b, prefix=PREFIX)",
+        "a.include_router(b, **{'prefix': '/x'})",
+        "a.include_router(*[b])",
         "a.include_router(make())",
         "a.include_router()",
         "a.include_router(elsewhere)",

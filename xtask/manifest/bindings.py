@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.manifest.routers import Imported
+from xtask.manifest.scope import Imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -98,7 +98,8 @@ def read_operations(routers: Sequence[Router], package: Package) -> tuple[Operat
             or longest > _MAX_PATH
         ):
             raise TooMuchError(paths[visit.mount] or "")
-    return tuple(item for one in found for item in _once_if_doubtful(one))
+    # What two of them include is one function: which of its equal routes answers is no matter.
+    return tuple(dict.fromkeys(item for one in found for item in _once_if_doubtful(one)))
 
 
 def openapi_path(path: str) -> str:

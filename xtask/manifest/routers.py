@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.manifest.notation.python import dotted, keyword, string
+from xtask.manifest.scope import Imported, Scope, read_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ _ANY_METHOD = frozenset({"api_route", "add_api_route"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOKED_AT = (
     *(ast.Call, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.For),
-    *(*_FUNCTIONS, ast.ClassDef),
+    *(*_FUNCTIONS, ast.ClassDef, ast.comprehension),
 )
 # What runs its statements sometimes. A `finally` always runs.
 _SKIPPING = (
@@ -34,8 +35,6 @@ _SKIPPING = (
 WHOLE_FILE = range(sys.maxsize)
 # The convertor that a parameter without one has (starlette.convertors).
 _DEFAULT_CONVERTOR = re.compile(r"\{([A-Za-z_]\w*):str\}")
-# A name for a name, and so on.
-_MAX_NAMES = 20
 
 
 class Spot(NamedTuple):
@@ -65,14 +64,6 @@ class Include(NamedTuple):
     spot: Spot
 
 
-class Imported(NamedTuple):
-    """`from module import name`; the name is empty for a module, `level` counts leading dots."""
-
-    module: str
-    name: str
-    level: int
-
-
 class FileRouters(NamedTuple):
     """What one file says of routers, by their names in it.
 
@@ -90,15 +81,6 @@ class FileRouters(NamedTuple):
     imports: Mapping[Imported, bool]
 
 
-class _Reader(NamedTuple):
-    """What is known of the names of a file: each of them stands for one thing in all of it."""
-
-    values: Mapping[str, ast.expr]
-    means: Mapping[str, str | Imported]
-    loops: Mapping[str, Sequence[str]]
-    place: Callable[[ast.AST], Place]
-
-
 def read_routers(tree: ast.Module, place: Callable[[ast.AST], Place]) -> FileRouters:
     """Return what a file says of routers when it is imported, all in the order of the file.
 
@@ -106,10 +88,8 @@ def read_routers(tree: ast.Module, place: Callable[[ast.AST], Place]) -> FileRou
     operations, and what is included in such a way, are left out.
     """
     nodes = list(_at_import(tree))
-    count = Counter(name for node in _in_scope(tree) for name in _names(node))
-    values = _values(tree, count)
-    reader = _Reader(values, _means(nodes, values, count), _loops(nodes, values, count), place)
-    made = [pair for node, _ in nodes for pair in _router(node, values)]
+    scope = read_scope(tree, [node for node, _ in nodes])
+    made = [pair for node, _ in nodes for pair in _router(node, scope)]
     prefixes = dict(made)
     times = Counter(name for name, _ in made)
     answers: dict[str, list[Answer]] = defaultdict(list)
@@ -119,92 +99,18 @@ def read_routers(tree: ast.Module, place: Callable[[ast.AST], Place]) -> FileRou
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         name, spot = dotted(node.func.value), Spot(node.lineno, block)
-        is_known = name in prefixes or name.split(".", maxsplit=1)[0] in reader.means
+        is_known = name in prefixes or name.split(".", maxsplit=1)[0] in scope.means
         if name and (is_known or id(node) in decorators):
-            answers[name] += _answers(node, node.func.attr, spot, reader)
-            includes[name] += _includes(node, node.func.attr, spot, reader)
+            answers[name] += _answers(node, node.func.attr, spot, scope, place)
+            includes[name] += _includes(node, node.func.attr, spot, scope)
     return FileRouters(
         prefixes=prefixes,
         rebound=frozenset(name for name in times if times[name] > 1),
         answers={name: found for name, found in answers.items() if found},
         includes={name: found for name, found in includes.items() if found},
-        means=reader.means,
+        means=scope.means,
         imports=_imports(nodes),
     )
-
-
-def _in_scope(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what may bind names of a file: nothing of a function but what it calls global."""
-    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
-    while waiting:
-        node, is_local = waiting.pop()
-        if not is_local or isinstance(node, ast.Global):
-            yield node
-        body = {id(item) for item in node.body} if isinstance(node, _FUNCTIONS) else ()
-        waiting += [(child, is_local or id(child) in body) for child in ast.iter_child_nodes(node)]
-
-
-def _names(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a node binds, except for parameters; `*` for any."""
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            yield name
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in names)
-        case ast.Global(names=words):
-            yield from words
-        case (
-            ast.FunctionDef(name=str() as name)
-            | ast.AsyncFunctionDef(name=str() as name)
-            | ast.ClassDef(name=str() as name)
-            | ast.ExceptHandler(name=str() as name)
-            | ast.MatchAs(name=str() as name)
-            | ast.MatchStar(name=str() as name)
-            | ast.MatchMapping(rest=str() as name)
-        ):
-            yield name
-
-
-def _values(tree: ast.Module, count: Counter[str]) -> dict[str, ast.expr]:
-    """Return the values of `NAME = value` at the top, where nothing else in the file binds it.
-
-    None at all when a star import may bind any name.
-    """
-    found: dict[str, ast.expr] = {}
-    for statement in () if count["*"] else tree.body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ) if count[name] == 1:
-                found[name] = value
-    return found
-
-
-def _means(
-    nodes: Iterable[tuple[ast.AST, range]], values: Mapping[str, ast.expr], count: Counter[str]
-) -> dict[str, str | Imported]:
-    """Return which names stand for another name, or for what is imported, and nothing else."""
-    found: dict[str, str | Imported] = {
-        name: other for name, value in values.items() if (other := dotted(value))
-    }
-    pairs = Counter(pair for node, _ in nodes for pair in _import_of(node))
-    for (name, what), times in pairs.items():
-        if name and times == count[name] and not count["*"]:
-            found[name] = what
-    return found
-
-
-def _import_of(node: ast.AST) -> Iterator[tuple[str, Imported]]:
-    """Yield what an import statement binds: `import a.b` binds `a`."""
-    match node:
-        case ast.Import(names=names):
-            for alias in names:
-                whole = alias.name if alias.asname else alias.name.split(".")[0]
-                yield alias.asname or whole, Imported(whole, "", 0)
-        case ast.ImportFrom(module=module, names=names, level=level):
-            for alias in names:
-                yield alias.asname or alias.name, Imported(module or "", alias.name, level)
 
 
 def _imports(nodes: Iterable[tuple[ast.AST, range]]) -> dict[Imported, bool]:
@@ -221,29 +127,6 @@ def _imports(nodes: Iterable[tuple[ast.AST, range]]) -> dict[Imported, bool]:
         for item in wanted:
             found[item] = found.get(item, False) or block is WHOLE_FILE
     return found
-
-
-def _loops(
-    nodes: Iterable[tuple[ast.AST, range]], values: Mapping[str, ast.expr], count: Counter[str]
-) -> dict[str, list[str]]:
-    """Return the names that `for NAME in (users.router, items.router)` goes through."""
-    found = {}
-    for node, _ in nodes:
-        match node:
-            case ast.For(target=ast.Name(id=name), iter=source) if count[name] == 1:
-                match _followed(source, values):
-                    case ast.Tuple(elts=items) | ast.List(elts=items):
-                        found[name] = [dotted(item) for item in items]
-    return found
-
-
-def _followed(node: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """Return what a name that is bound once stands for, and any other expression as it is."""
-    for _ in range(_MAX_NAMES):
-        if not isinstance(node, ast.Name) or node.id not in values:
-            break
-        node = values[node.id]
-    return node
 
 
 def _at_import(tree: ast.Module) -> Iterator[tuple[ast.AST, range]]:
@@ -283,7 +166,7 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(item.lineno for item in decorators)])
 
 
-def _router(node: ast.AST, values: Mapping[str, ast.expr]) -> Iterator[tuple[str, str | None]]:
+def _router(node: ast.AST, scope: Scope) -> Iterator[tuple[str, str | None]]:
     """Yield name and prefix of `name = APIRouter(prefix="/x")`."""
     match node:
         case ast.Assign(targets=targets, value=ast.Call() as call):
@@ -292,44 +175,54 @@ def _router(node: ast.AST, values: Mapping[str, ast.expr]) -> Iterator[tuple[str
             targets = [target]
         case _:
             return
-    kind = dotted(_followed(call.func, values))
+    kind = dotted(scope.followed(call.func))
     if kind.endswith(("Router", "FastAPI")):
-        prefix = _prefix(call, values)
+        prefix = _prefix(call, scope)
         yield from ((target.id, prefix) for target in targets if isinstance(target, ast.Name))
 
 
-def _prefix(call: ast.Call, values: Mapping[str, ast.expr]) -> str | None:
+def _prefix(call: ast.Call, scope: Scope) -> str | None:
+    """Return the prefix that a call gives, None where only running it could tell."""
     given = keyword(call, "prefix")
-    return "" if given is None else string(_followed(given, values))
+    if given is None:
+        return None if _has_more(call) else ""
+    return string(scope.followed(given))
 
 
-def _answers(call: ast.Call, verb: str, spot: Spot, reader: _Reader) -> Iterator[Answer]:
+def _has_more(call: ast.Call) -> bool:
+    """Return whether a call has keywords that are not written out: `**options`."""
+    return any(item.arg is None for item in call.keywords)
+
+
+def _answers(
+    call: ast.Call, verb: str, spot: Spot, scope: Scope, place: Callable[[ast.AST], Place]
+) -> Iterator[Answer]:
     """Yield what `name.get("/path")`, `name.api_route(…)` and the like make a router answer."""
     first = call.args[0] if call.args else keyword(call, "path")
     if verb not in _METHODS | _ANY_METHOD or first is None:
         return
-    path = string(_followed(first, reader.values))
+    path = string(scope.followed(first))
     if path is not None and (not path or path.startswith("/")):
         path = _DEFAULT_CONVERTOR.sub(r"{\1}", path)
         for method in _methods(call) if verb in _ANY_METHOD else [verb.upper()]:
-            yield Answer(method, path, reader.place(first), spot)
+            yield Answer(method, path, place(first), spot)
 
 
 def _methods(call: ast.Call) -> list[str]:
     match keyword(call, "methods"):
         case None:
-            return ["GET"]  # as FastAPI does
+            return [] if _has_more(call) else ["GET"]  # as FastAPI does
         case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
             return [text.upper() for item in items if (text := string(item))]
     return []
 
 
-def _includes(call: ast.Call, verb: str, spot: Spot, reader: _Reader) -> Iterator[Include]:
+def _includes(call: ast.Call, verb: str, spot: Spot, scope: Scope) -> Iterator[Include]:
     """Yield what `name.include_router(other)` includes: one for each turn of a loop around it."""
     given = call.args[0] if call.args else keyword(call, "router")
-    prefix = _prefix(call, reader.values)
+    prefix = _prefix(call, scope)
     if verb != "include_router" or given is None or prefix is None:
         return
-    for child in reader.loops.get(dotted(given), [dotted(given)]):
+    for child in scope.loops.get(dotted(given), [dotted(given)]):
         if child:
             yield Include(child, prefix, spot)
