@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,13 +171,35 @@ def test_a_closed_database_is_one_file(direct: DirectBuilds, file: Path) -> None
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
-def test_what_is_no_database_is_left_to_the_store(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_new_database_is_one_that_the_store_knows(tmp_path: Path, *, exists: bool) -> None:
+    file = tmp_path / "new 100%.sqlite3"
+    if exists:
+        file.touch()
+    direct = open_direct(file, now=Clock(), new_id=Ids())
+    assert direct
+    with direct:
+        build = running(direct, "a")
+    with open_records(f"sqlite:///{file}") as records:
+        assert records.builds() == (build,)
+
+
+def test_several_that_make_one_new_database_all_succeed(tmp_path: Path) -> None:
+    def opened(_: int) -> bool:
+        direct = open_direct(tmp_path / "records.sqlite3", now=Clock(), new_id=Ids())
+        with direct or nullcontext():
+            return direct is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(8))) == [True] * 8
+
+
+def test_what_is_no_database_is_left_to_the_store(tmp_path: Path) -> None:
     file = tmp_path / "other.sqlite3"
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(b"not a database" * 100)
     assert open_direct(file, now=Clock(), new_id=Ids()) is None
-    assert file.exists() == (content is not None)
+    assert open_direct(tmp_path / "missing" / file.name, now=Clock(), new_id=Ids()) is None
+    assert sorted(tmp_path.iterdir()) == [file]
 
 
 def test_another_schema_is_left_to_the_store(file: Path) -> None:
@@ -186,11 +210,13 @@ def test_another_schema_is_left_to_the_store(file: Path) -> None:
     assert open_direct(file, now=Clock(), new_id=Ids()) is None
 
 
-def test_it_imports_no_sqlalchemy(file: Path) -> None:
+@pytest.mark.parametrize("name", ["records.sqlite3", "new.sqlite3"])
+def test_it_imports_no_sqlalchemy(file: Path, name: str) -> None:
     code = (
         "import sys, uuid, datetime as dt; from pathlib import Path;"
         "from xtask.records.direct import open_direct;"
-        f"open_direct(Path({str(file)!r}), now=dt.datetime.now, new_id=uuid.uuid4).close();"
+        f"file = Path({str(file.with_name(name))!r});"
+        "open_direct(file, now=dt.datetime.now, new_id=uuid.uuid4).close();"
         "print(sorted({'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

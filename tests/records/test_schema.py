@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from xtask.errors import RefusedError, UsageError, XtaskError
-from xtask.records import SCHEMA, migrations, rules, triggers
+from xtask.records import SCHEMA, migrations, rules, schema, triggers
 from xtask.records.store import migrate_records, open_records
 from xtask.records.tables import metadata
 
@@ -55,6 +56,29 @@ def test_the_migrations_end_at_the_schema_that_this_version_names() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA
+
+
+def test_a_new_embedded_database_has_what_all_migrations_give() -> None:
+    """`XTASK_UPDATE=1 python -m pytest tests/records` writes the schema anew."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        migrations.upgrade(connection)
+        connection.commit()
+        _begin, *dumped, _commit = dump_of(connection.connection.driver_connection)
+    file = Path(schema.__file__).with_name("schema.sql")
+    if os.environ.get("XTASK_UPDATE"):
+        file.write_text("\n\n".join(dumped) + "\n")
+    new = sqlite3.connect(":memory:", isolation_level=None)
+    assert new.execute(schema.IS_EMPTY).fetchone() == (1,)
+    for statement in schema.statements():
+        new.execute(statement)
+    assert dump_of(new)[1:-1] == dumped
+    assert new.execute(schema.IS_EMPTY).fetchone() == (0,)
+
+
+def dump_of(connection: sqlite3.Connection) -> list[str]:
+    """Return all definitions and rows, without spaces at the end of lines."""
+    return [re.sub(r"\s+\n", "\n", statement) for statement in connection.iterdump()]
 
 
 def test_the_migrated_tables_are_the_tables_in_code(records: Records) -> None:

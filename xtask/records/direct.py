@@ -1,8 +1,8 @@
 """Builds of an embedded database, written with its own driver.
 
 Importing SQLAlchemy takes longer than all the rest of a build of one changed module. Only ever a
-shortcut to the store, for the rows of builds alone: the rules are those of `attempts` and of the
-schema's constraints and triggers, and whatever is in doubt is left to the store.
+shortcut to the store, for a new database and the rows of builds: the rules are those of `attempts`
+and of the schema's constraints and triggers, and whatever is in doubt is left to the store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from xtask.records import refusals
+from xtask.records import refusals, schema
 from xtask.records.attempts import Attempts
 from xtask.records.driver import is_locked, prepare
 from xtask.records.lookup import DOCUMENTS, decoded, has_schema
@@ -120,24 +120,22 @@ def open_direct(
 ) -> DirectBuilds | None:
     """Return the builds of an embedded database that has this version's schema.
 
-    None stands for every doubt: no such file, another schema, locked, damaged.
+    None stands for every doubt: no such folder, another schema, locked, damaged.
 
     Args:
-        file: the database, which is not made.
+        file: the database, which is made if it is not there.
         now: the clock.
         new_id: gives a UUID that was never given before.
         patience: seconds to wait for a lock that another process holds.
     """
-    if not file.is_file():
-        return None
     try:
-        address = f"{file.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=patience)
+        connection = sqlite3.connect(file, timeout=patience)
     except sqlite3.Error:
         return None
     try:
         prepare(connection, patience)
         connection.row_factory = sqlite3.Row
+        _create_schema(connection)
         if has_schema(connection):
             return DirectBuilds(connection, file, now=now, new_id=new_id)
     except sqlite3.Error:
@@ -147,6 +145,17 @@ def open_direct(
         raise
     connection.close()
     return None
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    """Give an empty database this version's schema; nobody else does so meanwhile."""
+    if not connection.execute(schema.IS_EMPTY).fetchone()[0]:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute(schema.IS_EMPTY).fetchone()[0]:
+        for statement in schema.statements():
+            connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _encoded(row: Mapping[str, Any]) -> list[Any]:

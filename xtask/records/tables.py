@@ -1,7 +1,7 @@
 """The tables and the rules that their constraints hold, the same on SQLite and PostgreSQL.
 
 What one row cannot say about itself (allowed transitions, immutability) is in `triggers`.
-A change here needs a new revision in `migrations/versions` and a new `SCHEMA`.
+A change here needs a new revision in `migrations/versions`, a new `SCHEMA` and `schema.sql` anew.
 """
 
 from __future__ import annotations
