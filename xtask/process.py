@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from xtask.errors import XtaskError
 from xtask.redaction import redacted
@@ -23,6 +23,60 @@ class ProcessError(XtaskError):
         tail = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
         super().__init__(f"{program} {reason}" + (f"\n{tail}" if tail else ""))
         self.output = output
+
+
+class Child:
+    """A child process that runs already and is told later what to do; a context that ends it."""
+
+    def __init__(
+        self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Start `argv`; see `run`.
+
+        Raises:
+            ProcessError: it cannot be started.
+        """
+        self._program = argv[0].rsplit("/", 1)[-1]
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            raise ProcessError(
+                self._program, reason=f"cannot be started: {error.strerror}", output=""
+            ) from error
+
+    def finish(self, stdin: str = "", *, timeout: float = 600) -> str:
+        """Give it its standard input and return its standard output once it has ended.
+
+        Raises:
+            ProcessError: it took too long, or exited with another code than 0.
+        """
+        try:
+            output, errors = self._process.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            said = (error.stderr or b"").decode(errors="replace")
+            raise ProcessError(
+                self._program, reason=f"took longer than {timeout:g} s", output=said
+            ) from error
+        if code := self._process.returncode:
+            said = errors or output
+            raise ProcessError(self._program, reason=f"failed with exit code {code}", output=said)
+        return output
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()  # which does nothing to one that has ended
+        self._process.__exit__(None, None, None)
 
 
 def run(
@@ -45,29 +99,5 @@ def run(
     Raises:
         ProcessError: it cannot be started, took too long, or exited with another code than 0.
     """
-    program = argv[0].rsplit("/", 1)[-1]
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=cwd,
-            env=env,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except OSError as error:
-        raise ProcessError(
-            program, reason=f"cannot be started: {error.strerror}", output=""
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        said = (error.stderr or b"").decode(errors="replace")
-        raise ProcessError(
-            program, reason=f"took longer than {timeout:g} s", output=said
-        ) from error
-    if done.returncode != 0:
-        said = done.stderr or done.stdout
-        raise ProcessError(program, reason=f"failed with exit code {done.returncode}", output=said)
-    return done.stdout
+    with Child(argv, cwd=cwd, env=env) as child:
+        return child.finish(stdin or "", timeout=timeout)

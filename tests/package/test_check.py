@@ -10,7 +10,7 @@ from tests.support import workspace
 from xtask.diagnostics import Problems
 from xtask.errors import XtaskError
 from xtask.generate.tree import generate
-from xtask.package.check import check_imports
+from xtask.package.check import check_imports, start_probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,8 @@ def check(root: Path, api: str | None, manifest: str = ROUTER) -> list[tuple[str
     tree = generate(selection)
     workspace.write(site, {f"generated/{file.name}": file.data for file in tree})
     problems = Problems()
-    check_imports(selection, site, problems)
+    with start_probe() as probe:
+        check_imports(selection, site, problems, probe)
     assert {problem.code for problem in problems.found} <= {"XT0401"}
     return [(problem.message, str(problem.place), problem.label) for problem in problems.found]
 
@@ -107,6 +108,13 @@ def test_only_packages_of_the_product_can_be_imported(tmp_path: Path) -> None:
         assert label == f"ModuleNotFoundError: No module named '{name}'"
 
 
+def test_what_a_product_brings_comes_before_what_the_probe_had_loaded(tmp_path: Path) -> None:
+    workspace.write(tmp_path / "site", {"json/__init__.py": "import json.decoder\nOURS = 1\n"})
+    workspace.write(tmp_path / "site", {"json/decoder.py": "OURS = 2\n"})
+    api = "import json\nrouter = json.OURS, json.decoder.OURS\n"
+    assert check(tmp_path, api) == []
+
+
 def test_nothing_of_the_environment_reaches_a_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,5 +127,6 @@ def test_broken_registry_is_an_error_of_its_own(tmp_path: Path) -> None:
     files = workspace.composition("shop") | workspace.module("shop")
     selection = workspace.selection(workspace.write(tmp_path / "workspace", files))
     site = workspace.write(tmp_path / "site", {"generated/registry.py": "raise ValueError('x')\n"})
-    with pytest.raises(XtaskError, match=r"generated registry cannot be imported: ValueError: x"):
-        check_imports(selection, site, Problems())
+    said = r"generated registry cannot be imported: ValueError: x"
+    with start_probe() as probe, pytest.raises(XtaskError, match=said):
+        check_imports(selection, site, Problems(), probe)

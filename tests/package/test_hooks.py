@@ -196,17 +196,17 @@ def environment(tmp_path: Path) -> Path:
 def test_an_early_worker_is_what_the_last_build_took(tmp_path: Path, environment: Path) -> None:
     with EarlyWorker(tmp_path) as first:
         first.start()
-        assert first.take(environment, "json") is None
+        assert first.take(environment, ("json",)) is None
     with EarlyWorker(tmp_path) as second:
         second.start()
-        worker = second.take(environment, "json")
+        worker = second.take(environment, ("json",))
     assert worker
     assert worker._process.poll() is None
     worker.close()
 
 
 def test_an_early_worker_that_fits_nothing_is_ended(tmp_path: Path, environment: Path) -> None:
-    EarlyWorker(tmp_path).take(environment, "json")
+    EarlyWorker(tmp_path).take(environment, ("json",))
     with EarlyWorker(tmp_path) as unused:
         unused.start()
         assert unused._worker
@@ -216,7 +216,7 @@ def test_an_early_worker_that_fits_nothing_is_ended(tmp_path: Path, environment:
         other.start()
         assert other._worker
         process = other._worker._process
-        assert other.take(environment, "csv") is None
+        assert other.take(environment, ("csv",)) is None
         assert process.poll() is not None
 
 

@@ -19,7 +19,7 @@ from tests.support.budgets import budget
 from tests.support.examples import EXAMPLES, GOLDEN, facts_of, written
 from xtask.diagnostics import Problems
 from xtask.generate.tree import generate
-from xtask.manifest.dialects import DIALECTS, read_module
+from xtask.manifest.dialects import FILENAMES, dialect_called, read_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from xtask.manifest.module import Module
 
 ROOT = Path(__file__).parents[2]
-FILENAMES = sorted({name for dialect in DIALECTS for name in dialect.FILENAMES})
+NAMES = sorted({name for names in FILENAMES.values() for name in names})
 # Every example under every file name that its own dialect does not have.
 FOREIGN = [
     (name, filename)
     for name, example in EXAMPLES.items()
-    for dialect in DIALECTS
-    for filename in FILENAMES
-    if example.dialect == dialect.NAME_OF_DIALECT and filename not in dialect.FILENAMES
+    for filename in NAMES
+    if filename not in FILENAMES[example.dialect]
 ]
 PRODUCTS = ["flux", "fastvue", "capability", "bmc", "rustok", "modules_of_five_systems"]
 DEEP = 30_000
@@ -65,11 +64,11 @@ BOMBS = {
 READ_BOMBS = """
 import re, sys
 from pathlib import Path
-from tests.property.test_dialects import BOMBS, FILENAMES
+from tests.property.test_dialects import BOMBS, NAMES
 from tests.support import workspace
 from xtask.diagnostics import Problems
 from xtask.manifest.dialects import read_module
-for name in FILENAMES:
+for name in NAMES:
     for bomb in BOMBS.values():
         folder = Path(sys.argv[1]) / name
         read_module(workspace.write(folder, {name: bomb}), "x", Problems())
@@ -100,7 +99,7 @@ def test_every_example_is_read_without_an_error(root: Path, name: str) -> None:
     assert (module.dialect, problems.errors) == (EXAMPLES[name].dialect, [])
 
 
-@pytest.mark.parametrize("filename", FILENAMES)
+@pytest.mark.parametrize("filename", NAMES)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_no_file_is_too_strange(tmp_path: Path, filename: str, bomb: str) -> None:
     workspace.write(tmp_path / "odd", {filename: BOMBS[bomb]})
@@ -118,7 +117,7 @@ def test_no_file_takes_much_memory(tmp_path: Path) -> None:
 
 
 @budget(200)
-@given(st.sampled_from(FILENAMES), st.binary(max_size=200))
+@given(st.sampled_from(NAMES), st.binary(max_size=200))
 def test_no_bytes_make_reading_raise(
     tmp_path_factory: pytest.TempPathFactory, filename: str, data: bytes
 ) -> None:
@@ -149,13 +148,18 @@ def test_no_edit_of_an_example_makes_reading_raise(
         (folder / example.filename).write_bytes(before)
 
 
+@pytest.mark.parametrize("name", FILENAMES)
+def test_a_dialect_is_the_module_of_its_name(name: str) -> None:
+    assert name == dialect_called(name).NAME_OF_DIALECT
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_one_dialect_recognises_an_example(name: str) -> None:
     example = EXAMPLES[name]
     found = [
-        dialect.NAME_OF_DIALECT
-        for dialect in DIALECTS
-        if example.filename in dialect.FILENAMES and dialect.recognises(example.read())
+        dialect
+        for dialect, names in FILENAMES.items()
+        if example.filename in names and dialect_called(dialect).recognises(example.read())
     ]
     assert found == [example.dialect]
 
@@ -221,7 +225,7 @@ def test_order_of_anything_changes_no_generated_byte(
     random, folder = Random(seed), tmp_path / product  # noqa: S311 - repeatable, not secret
     shutil.copytree(GOLDEN / product, folder, ignore=shutil.ignore_patterns("generated"))
     for path in sorted(folder.rglob("*")):
-        if path.name in {"modules.toml", *FILENAMES}:
+        if path.name in {"modules.toml", *NAMES}:
             example = EXAMPLES["flux"]._replace(folder=path.parent, filename=path.name)
             path.write_text(written(shuffled(example.read(), random), path.name))
     assert generated(GOLDEN / product) == generated(folder)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _SNAKE = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
+    r"[a-z][a-z0-9]*(_[a-z0-9]+)*",
     "a name in snake case",
     "lower-case letters, digits, and single `_` between them, such as `gift_cards`",
 )
 _KEBAB = grammar.Grammar(
-    re.compile(r"(?=.{3,50}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
+    r"(?=.{3,50}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*",
     "a name in kebab case",
     "3 to 50 lower-case letters, digits, and single `-` between them, such as `gift-cards`",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from xtask import __version__
@@ -89,6 +88,7 @@ class Output:
     def bug(self, error: Exception, workspace: Path) -> None:
         """Print an unexpected error shortly, and keep its traceback in a file."""
         import tempfile  # noqa: PLC0415 - only bugs need it
+        import traceback  # noqa: PLC0415
 
         folder = workspace / "releases"
         place = folder if os.access(folder, os.W_OK) else None

@@ -120,10 +120,13 @@ class Layout:
         return os.path.isfile(self._place(digest))  # noqa: PTH113 - hundreds in a few milliseconds
 
     def put_bytes(self, data: bytes) -> str:
-        """Store the bytes unless they are here already; return their digest."""
+        """Store the bytes unless they are here already; return their digest.
+
+        They are on the disk then, their name is when the index is written that leads to it.
+        """
         digest = sha256(data)
         if not self.has(digest):
-            with self.new_blob() as blob:
+            with self.new_blob(sync=False) as blob:
                 blob.write(data)
         return digest
 
@@ -346,6 +349,8 @@ class Layout:
             manifests, key=lambda one: (bool(_subject(one)), _reference(one), one["digest"])
         )
         self.put_marker()
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self.sync()
         write_if_changed(self.index, index_json(entries))
 
 

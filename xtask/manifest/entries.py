@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 _PATH_HELP = "write a path below the folder of `modules.toml`, with `/`"
 _SHA256 = grammar.Grammar(
-    re.compile(r"[0-9a-f]{64}"),
+    r"[0-9a-f]{64}",
     "a SHA-256 digest",
     "write all 64 hex digits that `sha256sum` prints",
 )

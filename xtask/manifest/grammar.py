@@ -10,19 +10,18 @@ MAX_LENGTH = 200
 
 
 class Grammar(NamedTuple):
-    """A regular expression for the whole string, what it is called, and how one is written."""
+    """A regular expression for the whole string, what it is called, and how one is written.
 
-    pattern: re.Pattern[str]
+    It is compiled when it is first used: no product uses all.
+    """
+
+    pattern: str
     meaning: str
     rule: str
 
     def matches(self, text: str) -> bool:
         """Return whether a string follows the grammar."""
-        return len(text) <= MAX_LENGTH and self.pattern.fullmatch(text) is not None
-
-
-def _grammar(pattern: str, meaning: str, rule: str) -> Grammar:
-    return Grammar(re.compile(pattern), meaning, rule)
+        return len(text) <= MAX_LENGTH and re.fullmatch(self.pattern, text) is not None
 
 
 # One step of a URL path; `.` and `..` are resolved by clients, so none arrives (RFC 3986 5.2.4).
@@ -33,67 +32,67 @@ _LABEL = rf"({_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSIONS = r"(~=|==|!=|<=|>=|<|>) *[0-9][A-Za-z0-9.*+!_-]*"
 _METADATA = r"\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*"
 
-NAME = _grammar(
+NAME = Grammar(
     r"[a-z][a-z0-9]*([-_][a-z0-9]+)*",
     "a name",
     "lower-case letters, digits, and single `-` or `_` between them, such as `gift-cards`",
 )
-SETTING = _grammar(
+SETTING = Grammar(
     r"[a-z][a-z0-9_]*", "a name of a setting", "lower-case letters, digits and `_`: `page_size`"
 )
-VERSION = _grammar(
+VERSION = Grammar(
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_LABEL}(\.{_LABEL})*)?({_METADATA})?",
     "a semantic version",
     "write three numbers: `1.0.0` (semver.org 2.0.0)",
 )
-PACKAGE = _grammar(
+PACKAGE = Grammar(
     r"[a-z][a-z0-9_]*", "a Python package", "lower-case letters, digits and `_`: `gift_cards`"
 )
-ENTRY_POINT = _grammar(
+ENTRY_POINT = Grammar(
     r"[a-z][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
     "`package.module:attribute`",
     "write the module, a colon, and a name in it, such as `shop.api:router`",
 )
-ADDRESS = _grammar(
+ADDRESS = Grammar(
     r"[a-z][a-z0-9+.-]*://\S+|[A-Za-z0-9_][\w.-]*@[\w.-]+:\S+|/\S*",
     "the address of a repository",
     "write a URL, `user@host:path` or an absolute path, which mean the same in every folder",
 )
 # In plain text only from this machine; the name and password of a user would be in every message.
-DOWNLOAD = _grammar(
+DOWNLOAD = Grammar(
     r"(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?)/\S*",
     "an HTTPS address",
     "write a path, or `https://…`",
 )
-PREFIX = _grammar(
+PREFIX = Grammar(
     rf"(/{_STEP})+", "a path prefix", "begin with `/` and do not end with it: `/api/shop`"
 )
-ROUTE = _grammar(
+ROUTE = Grammar(
     rf"/|(/({_STEP}|:[A-Za-z][A-Za-z0-9_]*))+",
     "a route path",
     "begin with `/`, name parameters with a colon: `/articles/:id`",
 )
-EVENT = _grammar(
+EVENT = Grammar(
     r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+",
     "an event",
     "lower-case words with a dot between them, such as `shop.order.placed`",
 )
-FILE = _grammar(
+FILE = Grammar(
     rf"{_PART}(/{_PART})*",
     "a relative path of plain names",
     "letters, digits, `.`, `_` and `-`, with `/` between folders, such as `static/page.js`",
 )
-COMMIT = _grammar(
+COMMIT = Grammar(
     r"[0-9a-f]{40}([0-9a-f]{24})?",
     "a full commit id",
     "write all 40 hex digits that `git rev-parse` prints: a branch would move",
 )
-PROJECT = _grammar(
+PROJECT = Grammar(
     r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
     "a name of the Python package index",
     "letters, digits, `.`, `_` and `-`, such as `prometheus-client`",
 )
-SPECIFIER = _grammar(
+SPECIFIER = Grammar(
     rf"({_VERSIONS}( *, *{_VERSIONS})*)?",
     "a version specifier of the Python package index",
     "comparisons with a comma between them, such as `>=1.2,<2` (PEP 440)",
@@ -102,7 +101,7 @@ SPECIFIER = _grammar(
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-BASE = _grammar(
+BASE = Grammar(
     rf"interpreter|oci:{_PART}(?:/{_PART})*(?::{_PART})?"
     rf"|(?!oci:)(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
     rf"(?::{_TAG}(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})",
@@ -110,7 +109,7 @@ BASE = _grammar(
     "write `interpreter`, an image with a tag or digest (`registry.example/python:3.12-slim`), or "
     "an image layout of the workspace (`oci:path/to/layout`)",
 )
-REPOSITORY = _grammar(
+REPOSITORY = Grammar(
     r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9]+([._-]+[a-z0-9]+)*)+",
     "an image repository",
     "a host and a path without a tag, such as `registry.example/shop/storefront`",

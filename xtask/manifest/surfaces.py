@@ -7,7 +7,6 @@ thing is taken from them: whether there is one.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from xtask.manifest import grammar
@@ -20,7 +19,7 @@ _STACKS = ("leptos", "next")
 # What a front end that stands alone has to say, and how.
 _WHERE = {"public_url": '"https://…"', "redirect_uris": '["https://…"]'}
 _ADDRESS = grammar.Grammar(
-    re.compile(r"https?://[^\s/]\S*"), "an address", "write it whole: `https://shop.example`"
+    r"https?://[^\s/]\S*", "an address", "write it whole: `https://shop.example`"
 )
 
 

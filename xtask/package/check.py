@@ -1,4 +1,8 @@
-"""The import check: everything that the registry names is imported before an image exists."""
+"""The import check: everything that the registry names is imported before an image exists.
+
+The child that imports is started by itself, so that its interpreter can load what every registry
+needs before there is a product.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import XtaskError
-from xtask.process import ProcessError, run
+from xtask.process import Child, ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = Path(__file__).with_name("import_probe.py")
 _REGISTRY = "generated.registry:MODULES"
+_SECONDS = 300
 
 
 class _Named(NamedTuple):
@@ -28,28 +33,33 @@ class _Named(NamedTuple):
     place: Place
 
 
-def check_imports(
-    selection: Selection, site: Path, problems: Problems, python: Sequence[str] = (sys.executable,)
-) -> None:
+def start_probe(python: Sequence[str] = (sys.executable,)) -> Child:
+    """Return a child that is ready to import a product with its Python, `python` starts it.
+
+    Raises:
+        ProcessError: it cannot be started.
+    """
+    environment = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    return Child([*python, "-I", "-S", str(_PROGRAM)], env=environment)
+
+
+def check_imports(selection: Selection, site: Path, problems: Problems, probe: Child) -> None:
     """Import the registry and all it names in a child process; XT0401 for what fails.
 
     Args:
         selection: the product.
         site: a folder with exactly what the image has on its module path.
         problems: where failures go.
-        python: the command that starts the product's Python.
+        probe: a child that has imported nothing of a product yet; it ends.
 
     Raises:
         XtaskError: the registry itself or the probe failed.
     """
     named = [entry for module in selection.modules for entry in _named(module)]
     targets = sorted({_REGISTRY, *(entry.target for entry in named)})
-    environment = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    argv = [*python, "-I", "-S", str(_PROGRAM), str(site)]
+    request = json.dumps({"site": str(site), "targets": targets})
     try:
-        *_, answer = run(
-            argv, stdin=json.dumps(targets), env=environment, cwd=site, timeout=300
-        ).splitlines()
+        *_, answer = probe.finish(request, timeout=_SECONDS).splitlines()
     except ProcessError as error:
         raise _early_end(error.message) from error
     if not answer.startswith("{"):

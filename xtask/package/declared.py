@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Place, Source, Span
-from xtask.manifest.dialects import DIALECTS
+from xtask.manifest.dialects import dialect_called
 from xtask.manifest.imports import read_imports
 from xtask.package.shadowing import top_name
 from xtask.resolve.lock import normalised
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from xtask.diagnostics import Problems
     from xtask.manifest.module import Module
     from xtask.resolve.select import Selection
-
-_PLATFORMS = {dialect.NAME_OF_DIALECT: dialect.PLATFORM for dialect in DIALECTS}
 
 
 class Seen(NamedTuple):
@@ -109,7 +107,7 @@ def check_declared(
     for module in selection.modules:
         known = declared(module)
         if module.is_package:
-            known |= _PLATFORMS[module.dialect] | of_host
+            known |= dialect_called(module.dialect).PLATFORM | of_host
         for seen in uses.get(module.name, ()):
             distributions = third_party.names.get(seen.name, frozenset())
             if distributions and not seen.optional and known.isdisjoint(distributions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from http.client import HTTPException
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ class _SameScheme(HTTPRedirectHandler):
             HTTPError: it leads to another scheme, or out of this machine in plain text.
         """
         is_same = urlsplit(newurl).scheme == urlsplit(req.full_url).scheme
-        if not is_same or not DOWNLOAD.pattern.fullmatch(newurl):
+        if not is_same or not re.fullmatch(DOWNLOAD.pattern, newurl):
             raise HTTPError(req.full_url, code, "it leads to another scheme", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -53,7 +54,7 @@ def fetch(address: str, *, limit: int, seconds: float = 60) -> bytes:
     Raises:
         XtaskError: nobody answers, or with an error; it is too large, too slow, or cut short.
     """
-    if not DOWNLOAD.pattern.fullmatch(address):
+    if not re.fullmatch(DOWNLOAD.pattern, address):
         raise XtaskError(f"{address} is not {DOWNLOAD.meaning}", help=DOWNLOAD.rule)
     # No proxy knows this machine's own addresses as we do.
     proxies = [ProxyHandler({})] if address.startswith("http:") else []

@@ -1,7 +1,7 @@
 """The program of a hook worker: runs PEP 517 hooks for many modules in one interpreter.
 
 xtask never imports it. It is started with the Python of a build environment, where only that
-environment's packages exist. The argument names a module to import before there is anything to do;
+environment's packages exist. The arguments name modules to import before there is anything to do;
 one that cannot be imported is the business of the hook that needs it.
 
 Each line on standard input is a request, each line on standard output the answer
@@ -75,7 +75,7 @@ def wheel(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1]:
+    for name in sys.argv[1:]:
         with contextlib.suppress(Exception):
-            importlib.import_module(sys.argv[1])
+            importlib.import_module(name)
     serve(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))

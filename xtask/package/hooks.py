@@ -32,12 +32,12 @@ class Made(NamedTuple):
 class HookWorker:
     """One child process; callable as the runner that PyPA `build` asks for."""
 
-    def __init__(self, python: Path, preload: str = "") -> None:
+    def __init__(self, python: Path, preload: tuple[str, ...] = ()) -> None:
         """Start it with the Python of a build environment; it imports `preload` without asking."""
         self.output = ""
         self.started_with = (python, preload)
         self._process = subprocess.Popen(  # not process.run: this child outlives one call
-            [python, "-I", _PROGRAM, preload],
+            [python, "-I", _PROGRAM, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -137,7 +137,11 @@ class HookWorkers:
     """At most `width` live workers of one build environment."""
 
     def __init__(
-        self, python: Path, width: int, preload: str = "", early: HookWorker | None = None
+        self,
+        python: Path,
+        width: int,
+        preload: tuple[str, ...] = (),
+        early: HookWorker | None = None,
     ) -> None:
         """Start one worker now if there is something to preload, others when they are borrowed.
 
@@ -197,14 +201,14 @@ class EarlyWorker:
         """Start what was remembered, if it is still there."""
         try:
             known = json.loads(self._record.read_bytes())
-            environment, preload = Path(known["environment"]).name, str(known["preload"])
+            environment, preload = Path(known["environment"]).name, tuple(known["preload"])
             python = self._record.parent / environment / "bin" / "python"
             if python.is_file():
                 self._worker = HookWorker(python, preload)
         except (OSError, ValueError, KeyError, TypeError):
             return
 
-    def take(self, python: Path, preload: str) -> HookWorker | None:
+    def take(self, python: Path, preload: tuple[str, ...]) -> HookWorker | None:
         """Return the worker if it was started so, for the caller to close; remember what fits."""
         worker, self._worker = self._worker, None
         if worker and worker.started_with == (python, preload):

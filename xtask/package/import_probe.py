@@ -1,16 +1,20 @@
 """The program of the import check: imports everything that the registry names.
 
-xtask never imports it. It is started with the product's Python, `-I -S`, the product's packages as
-the only folder beside the standard library. Standard input is a list of `package.module:attribute`;
-the last line of standard output maps each one that cannot be imported to the reason.
+xtask never imports it. It is started with the product's Python, `-I -S`, before there is a product,
+and loads what every registry imports. Standard input is then `{"site": "...", "targets": [...]}`:
+the folder with the product's packages, the only one beside the standard library, and what to import
+as `package.module:attribute`. The last line of standard output maps each target that cannot be
+imported to the reason.
 """
 
 from __future__ import annotations
 
+import dataclasses  # noqa: F401 - what a registry imports
 import importlib
 import json
 import os
 import sys
+import typing  # noqa: F401 - what a registry imports
 
 
 def probe(target: str) -> str | None:
@@ -25,15 +29,24 @@ def probe(target: str) -> str | None:
     return None
 
 
+def enter(site: str) -> None:
+    """Let the product's packages come first, also before what was loaded under their names."""
+    os.chdir(site)
+    sys.path.insert(0, site)
+    sys.dont_write_bytecode = True
+    brought = {name.partition(".")[0] for name in os.listdir(site)}  # noqa: PTH208 - as it starts
+    for name in [name for name in sys.modules if name.partition(".")[0] in brought]:
+        del sys.modules[name]
+
+
 def main() -> None:
     """Probe what standard input names; what modules print, even at exit, goes to standard error."""
-    sys.path.insert(0, sys.argv[1])
-    sys.dont_write_bytecode = True
-    targets = json.load(sys.stdin)
+    request = json.load(sys.stdin)
+    enter(request["site"])
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     failures = {}
-    for target in targets:
+    for target in request["targets"]:
         for stream in (answer.fileno(), 2):  # the last one, when the answer never comes
             os.write(stream, f"importing {target}\n".encode())
         if reason := probe(target):

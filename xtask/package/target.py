@@ -1,11 +1,15 @@
-"""Which wheels fit a Python that is not the one that runs xtask.
+"""Which Python wheels are for, and which of them fit one that is not the one that runs xtask.
 
 PyPA specification "Platform compatibility tags", PEP 600 (manylinux) and PEP 656 (musllinux).
 """
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
+
+RUNNING = sys.version.partition(" ")[0]
+"""The version of the Python that runs xtask: what `platform` says too, after a longer import."""
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # The oldest C library that there were wheels for, and names from before the numbers.

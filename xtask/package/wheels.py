@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from xtask.errors import XtaskError
 from xtask.package.declared import Seen, imported
 from xtask.package.hooks import EarlyWorker, HookWorkers
 from xtask.package.requirements import applicable, download, downloaded, pin, uv
+from xtask.package.target import RUNNING
 from xtask.process import run
 from xtask.receipts import Receipts, write_inputs
 
@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from xtask.receipts import Inputs
     from xtask.resolve.lock import BuildEnvironment
 
-# Back ends without state that one build leaves for the next, with what they load to make a wheel.
+# Back ends without state that one build leaves for the next, with what they load to make a wheel:
+# much of it only when they are asked to.
 _REUSABLE = {
-    "hatchling.build": "hatchling.builders.wheel",
-    "flit_core.buildapi": "flit_core.wheel",
-    "uv_build": "uv_build",
+    "hatchling.build": (
+        *("hatchling.builders.wheel", "hatchling.metadata.core", "hatchling.bridge.app"),
+        *("packaging.requirements", "packaging.tags", "trove_classifiers", "email.headerregistry"),
+    ),
+    "flit_core.buildapi": ("flit_core.wheel",),
+    "uv_build": ("uv_build",),
 }
 
 
@@ -179,7 +183,7 @@ class WheelBuilder:
         """Return what runs the hooks of a project, after making its environment."""
         if project.requires not in self._workers:
             python = _environment(self._locked[project.requires], self._cache)
-            preload = _REUSABLE.get(project.back_end, "")
+            preload = _REUSABLE.get(project.back_end, ())
             early = self._early.take(python, preload)
             workers = HookWorkers(python, self._width, preload, early)
             self._workers[project.requires] = self._stack.enter_context(workers)
@@ -331,7 +335,7 @@ def _environment(environment: BuildEnvironment, cache: Path) -> Path:
 
 def _locked_wheels(environment: BuildEnvironment, folder: Path, cache: Path) -> list[str]:
     """Return the words that let uv install the locked wheels; the kept ones, if they are kept."""
-    packages = applicable(environment.packages, platform.python_version())
+    packages = applicable(environment.packages, RUNNING)
     if packages and downloaded(packages, cache):
         kept = download(packages, cache)
         return ["--offline", "--no-index", *(str(path) for path, _ in kept.values())]

@@ -14,7 +14,7 @@ from tests.support import workspace
 from tests.support.budgets import budget
 from tests.support.fastvue import EMPTY, FILES, MANIFEST, read
 from xtask.diagnostics import Problems
-from xtask.manifest.dialects import fastvue, read_manifest, read_module
+from xtask.manifest.dialects import FILENAMES, fastvue, read_manifest, read_module
 from xtask.manifest.module import EntryPoint
 from xtask.resolve.operations import settle_operations
 
@@ -469,4 +469,4 @@ def test_any_value_anywhere_is_read_or_a_problem(
 
 def test_it_is_the_only_dialect_of_its_file_names() -> None:
     assert fastvue.recognises({})
-    assert fastvue.FILENAMES == ("__manifest__.py", "__openerp__.py")
+    assert FILENAMES["fastvue"] == ("__manifest__.py", "__openerp__.py")

@@ -1,12 +1,15 @@
-"""The dialects that a module can be written in, and reading one module in whichever it is."""
+"""The dialects that a module can be written in, and reading one module in whichever it is.
+
+A dialect is imported when a manifest may be in it: most products have modules of one or two.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from xtask.diagnostics import Place, Problems, listed
-from xtask.manifest.dialects import bmc, capability, fastvue, flux, native, rustok
 from xtask.manifest.folder import Folder
 from xtask.manifest.notation.json import read_json
 from xtask.manifest.notation.literal import read_literal
@@ -27,11 +30,7 @@ class Dialect(Protocol):
 
     @property
     def NAME_OF_DIALECT(self) -> str:  # noqa: N802 - a constant of the module
-        """What users call it."""
-
-    @property
-    def FILENAMES(self) -> tuple[str, ...]:  # noqa: N802
-        """The names that its manifests have."""
+        """What users call it, which is also the module's name."""
 
     @property
     def PLATFORM(self) -> frozenset[str]:  # noqa: N802
@@ -49,14 +48,34 @@ class Dialect(Protocol):
         """
 
 
-DIALECTS: tuple[Dialect, ...] = (native, flux, fastvue, rustok, capability, bmc)
+FILENAMES = {
+    "native": ("module.toml",),
+    "flux": ("module.json",),
+    "fastvue": ("__manifest__.py", "__openerp__.py"),
+    "rustok": ("rustok-module.toml",),
+    "capability": ("manifest.json",),
+    "bmc": ("module.json",),
+}
+"""The names that manifests have in each dialect."""
 
+if TYPE_CHECKING:
+    from xtask.manifest.dialects import bmc, capability, fastvue, flux, native, rustok
+
+    # Holds each of them to the protocol.
+    _satisfied: tuple[Dialect, ...] = (native, flux, fastvue, rustok, capability, bmc)
+
+_NATIVE = "native"
 _SHOWN = 3
 _NOTATIONS: dict[str, Callable[[Path, str, Problems], Read | None]] = {
     ".toml": read_toml,
     ".json": read_json,
     ".py": read_literal,
 }
+
+
+def dialect_called(name: str) -> Dialect:
+    """Return one of the dialects in `FILENAMES`."""
+    return cast("Dialect", import_module(f"{__name__}.{name}"))
 
 
 def read_module(root: Path, shown: str, problems: Problems, *, called: str = "") -> Module | None:
@@ -68,7 +87,7 @@ def read_module(root: Path, shown: str, problems: Problems, *, called: str = "")
         problems: where everything wrong goes.
         called: the name of a folder that has none of its own, such as one in an archive.
     """
-    names = {name for dialect in DIALECTS for name in dialect.FILENAMES}
+    names = {name for some in FILENAMES.values() for name in some}
     found = sorted(names.intersection(os.listdir(root)))  # noqa: PTH208 - thousands of modules
     folder = Folder(root, shown, called)
     if len(found) != 1:
@@ -120,9 +139,9 @@ def read_manifest(
 
 def _dialect(name: str, read: Read, problems: Problems) -> Dialect | None:
     """Return the one dialect that a manifest is in; XT0109 when there is none, or two."""
-    candidates = [dialect for dialect in DIALECTS if name in dialect.FILENAMES]
-    if not candidates:
-        return native
+    candidates = [
+        dialect_called(dialect) for dialect, names in FILENAMES.items() if name in names
+    ] or [dialect_called(_NATIVE)]
     found = [dialect for dialect in candidates if dialect.recognises(read.values)]
     if len(found) == 1:
         return found[0]

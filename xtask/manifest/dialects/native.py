@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 NAME_OF_DIALECT = "native"
-FILENAMES = ("module.toml",)
 PLATFORM: frozenset[str] = frozenset()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +23,7 @@ from xtask.image.evidence.sbom import (
     sbom,
 )
 from xtask.image.layout import Layout
+from xtask.package.target import RUNNING
 from xtask.pipeline.keys import signing, unsigned
 from xtask.process import ProcessError, run
 from xtask.records.values import timestamp
@@ -246,7 +246,7 @@ def _materials(made: Made) -> Iterator[Material]:
 def _versions(formats: Mapping[str, object], root: Path) -> Mapping[str, object]:
     """Return what the caller of a build does not choose, and the commit that was checked out."""
     found = {
-        "formats": formats, "python": platform.python_version(), "xtask": xtask.__version__
+        "formats": formats, "python": RUNNING, "xtask": xtask.__version__
     }  # fmt: skip
     revision = _revision(root)
     return found | ({"revision": revision} if revision else {})

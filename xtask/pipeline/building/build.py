@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from xtask.digest import sha256_file
 from xtask.errors import UntrustedError
 from xtask.files import locked, require_writable
-from xtask.image.base.interpreter import packed
-from xtask.image.layout import Layout
 from xtask.pipeline.building import unchanged
-from xtask.records.lookup import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from xtask.image.layout import Layout
     from xtask.pipeline.building.planning import Planned
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
@@ -110,6 +108,9 @@ def _of_same_files(settings: Settings) -> tuple[Build | None, str]:
     if same is None:
         return None, changed
     if same.base:
+        from xtask.image.base.interpreter import packed  # noqa: PLC0415 - start-up
+        from xtask.image.layout import Layout  # noqa: PLC0415
+
         base = packed(workspace.cache, Layout(workspace.layout), Layout(workspace.tars))
         if base is None or base.digest != same.base:
             return None, "changed: the Python that runs xtask"
@@ -120,6 +121,8 @@ def _of_same_files(settings: Settings) -> tuple[Build | None, str]:
 def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
     """Return the build of a manifest hash, asking an embedded database the short way."""
     if settings.is_embedded:
+        from xtask.records.lookup import recorded  # noqa: PLC0415 - start-up
+
         return recorded(settings.workspace.records, manifest_hash)
     from xtask.records.store import open_records  # noqa: PLC0415 - start-up
 
@@ -157,7 +160,8 @@ def _is_still_allowed(
 
 def _outputs(build: Build, workspace: Workspace) -> list[Path]:
     """Return the files that the build made or keeps; none when one of them is gone."""
-    from xtask.pipeline.building import inventory  # noqa: PLC0415 - start-up
+    from xtask.image.layout import Layout  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import inventory  # noqa: PLC0415
 
     layout, digest = Layout(workspace.layout), build.image_digest
     if not digest or not layout.has(digest):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Problems, listed
@@ -11,7 +12,7 @@ from xtask.errors import XtaskError
 from xtask.image.base.installation import machine_platform
 from xtask.image.layout import Layout
 from xtask.image.site import merge_sites
-from xtask.package.check import check_imports
+from xtask.package.check import check_imports, start_probe
 from xtask.package.declared import check_declared, installed
 from xtask.package.unused import warn_of_unused
 from xtask.pipeline.building.layering import THIRD_PARTY
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
     from xtask.image.product import ProductLayer
     from xtask.package.wheels import Wheel
     from xtask.pipeline.building.planning import Planned
+    from xtask.process import Child
     from xtask.settings import Workspace
 
 
-def check(
+def check(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     planned: Planned,
     wheels: Mapping[str, Mapping[str, Wheel]],
     layers: Mapping[str, Mapping[str, ProductLayer]],
     workspace: Workspace,
+    probe: Child,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> tuple[Diagnostic, ...]:
     """Import all that the registry names, from exactly the files that the layers hold.
@@ -44,6 +47,7 @@ def check(
         wheels: by platform and name.
         layers: by platform and name.
         workspace: where.
+        probe: what imports with this machine's Python.
         meanwhile: what else there is to do while another process imports.
 
     Returns:
@@ -69,7 +73,7 @@ def check(
     # reaches, and then the child has to end.
     with ThreadPoolExecutor(1) as thread:
         doing = thread.submit(rest)
-        _try_imports(planned, layers, workspace, tried)
+        _try_imports(planned, layers, workspace, tried, probe)
         doing.result()
     problems.found = tried.found + problems.found
     problems.raise_if_any()
@@ -101,19 +105,21 @@ def _try_imports(
     layers: Mapping[str, Mapping[str, ProductLayer]],
     workspace: Workspace,
     problems: Problems,
+    probe: Child,
 ) -> None:
     """Import everything on each platform that this machine can run; XT0407 for the others."""
     untried: dict[str, str] = {}
     for platform, base in planned.bases.items():
         try:
-            python = _python_of(base, workspace)
+            python = None if base.has_bytecode else _python_of(base, workspace)
         except XtaskError as error:
             untried[platform] = error.message
             continue
         site = _site(layers[platform], platform, workspace)
-        check_imports(planned.plan.selection, site, problems, python)
+        with nullcontext(probe) if python is None else start_probe(python) as child:
+            check_imports(planned.plan.selection, site, problems, child)
     if len(untried) == len(planned.bases):
-        _try_with_ours(planned, layers, workspace, problems)
+        _try_with_ours(planned, layers, workspace, problems, probe)
     composition = planned.plan.selection.composition
     if untried and not problems.errors:
         problems.warn(
@@ -125,13 +131,11 @@ def _try_imports(
 
 
 def _python_of(base: Base, workspace: Workspace) -> list[str]:
-    """Return the command that starts the Python of a base.
+    """Return the command that starts the Python that a base brings.
 
     Raises:
         XtaskError: this machine cannot start it; the message says why.
     """
-    if base.has_bytecode:
-        return [sys.executable]
     if base.platform != machine_platform():
         raise XtaskError(f"this machine is {machine_platform()}")
     if not base.libc.startswith("glibc"):
@@ -147,6 +151,7 @@ def _try_with_ours(
     layers: Mapping[str, Mapping[str, ProductLayer]],
     workspace: Workspace,
     problems: Problems,
+    probe: Child,
 ) -> None:
     """Import everything with this machine's Python, where it is of the same minor version.
 
@@ -156,7 +161,7 @@ def _try_with_ours(
     for platform, base in planned.bases.items():
         site = _site(layers[platform], platform, workspace)
         if base.minor == ours and not _has_binaries(layers[platform]):
-            check_imports(planned.plan.selection, site, problems)
+            check_imports(planned.plan.selection, site, problems, probe)
             return
 
 

@@ -9,7 +9,6 @@ layers are in the image layout.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from xtask.image import ustar
 from xtask.image.workers import require_going, workers
 from xtask.package import requirements, sources
 from xtask.package.requirements import applicable
+from xtask.package.target import RUNNING
 from xtask.pipeline.building.inventory import NAME, SCHEMA, blob_path, module_path
 from xtask.resolve.lock import render_lock
 from xtask.resolve.plan import FORMATS
@@ -51,10 +51,9 @@ def fetching(plan: Plan, workspace: Workspace) -> Iterator[Future[Wheels]]:
 
 
 def _build_wheels(plan: Plan, workspace: Workspace) -> Wheels:
-    python = platform.python_version()
     found: dict[str, tuple[Path, str]] = {}
     for environment in plan.lock.builds:
-        locked = applicable(environment.packages, python)
+        locked = applicable(environment.packages, RUNNING)
         wheels = requirements.download(locked, workspace.cache)
         found |= {path.name: (path, digest) for path, digest in wheels.values()}
     return found

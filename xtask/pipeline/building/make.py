@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xtask.pipeline.building import inputs
     from xtask.pipeline.building.planning import Planned
     from xtask.pipeline.progress import Outcome, Progress
+    from xtask.process import Child
     from xtask.records.attempts import Attempts
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
@@ -57,12 +58,14 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         InvalidError: imports are wrong.
         XtaskError: a module cannot be built, or an image cannot be made.
     """
-    from xtask.pipeline.building import inputs, layering, stages  # noqa: PLC0415 - start-up
+    from xtask.package.check import start_probe  # noqa: PLC0415 - start-up
+    from xtask.pipeline.building import inputs, layering, stages  # noqa: PLC0415
 
     plan, workspace = planned.plan, settings.workspace
     with (
         inputs.fetching(plan, workspace) as built_with,
         stages.wheel_builder(plan, planned.files, workspace, early) as builder,
+        start_probe() as probe,
         _open_builds(settings) as records,
     ):
         row = known or records.begin_build(
@@ -75,7 +78,7 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         )
         try:
             started = datetime.now(UTC)
-            story = _Story(planned, settings, progress, builder, built_with, records, row)
+            story = _Story(planned, settings, progress, builder, built_with, probe, records, row)
             parts = _parts(story)
             done = _finish(story, parts, started)
         except BaseException as error:
@@ -109,6 +112,7 @@ class _Story(NamedTuple):
     progress: Progress
     builder: WheelBuilder
     built_with: Future[inputs.Wheels]
+    probe: Child
     records: Attempts
     row: Build
 
@@ -162,7 +166,7 @@ def _parts(story: _Story) -> _Parts:
     with story.stage("check", 75):
         # Looking at code again is something to do while another process imports it.
         seen = cache(partial(kept_surfaces, plan.selection.modules, plan.sources, workspace.cache))
-        warnings = checking.check(planned, wheels, layers, workspace, meanwhile=seen)
+        warnings = checking.check(planned, wheels, layers, workspace, story.probe, meanwhile=seen)
     story.progress.listener.warned((*warnings, *watch.unused()))
     return _Parts(generated, wheels, layers, seen, watch.derived_entries())
 

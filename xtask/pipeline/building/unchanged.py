@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.files import is_settled, signature, write_atomic
+from xtask.files import is_settled, signature, write_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int)
     signatures = {str(path): signature(path) for path in sorted(set(paths))}
     too_new = [path for path, one in signatures.items() if not (one and is_settled(one, started))]
     document = {**found._asdict(), "cache": str(cache), "files": signatures, "too_new": too_new[:1]}
-    write_atomic(cache / _FILE, json.dumps(document).encode())
+    write_cache(cache / _FILE, json.dumps(document).encode())
 
 
 def recall(cache: Path, root: Path) -> tuple[Unchanged | None, str]:

@@ -19,7 +19,6 @@ from xtask.errors import StaleError, UntrustedError
 from xtask.files import write_if_changed
 from xtask.manifest.dialects import read_module
 from xtask.manifest.notation.text import MAX_BYTES
-from xtask.manifest.registry import read_registry
 from xtask.manifest.table import shortened
 from xtask.package import sources
 from xtask.resolve.pins import Pin
@@ -59,6 +58,8 @@ class Registries:
     def listing(self, registry: Registry) -> Listing | None:
         """Return what a registry offers, asked once; None when it cannot be read."""
         if registry.name not in self._lists:
+            from xtask.manifest.registry import read_registry  # noqa: PLC0415 - start-up
+
             path = _index_file(registry, self.workspace)
             self._lists[registry.name] = read_registry(path, registry.index, self.problems)
         return self._lists[registry.name]

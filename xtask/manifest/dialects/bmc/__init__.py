@@ -6,7 +6,6 @@ Most is convention there: a folder with `backend/router.py` for the API, `fronte
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from xtask.manifest.folder import Folder
 
 NAME_OF_DIALECT = "bmc"
-FILENAMES = ("module.json",)
 PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 OFFERED = ("app.core.auth", "app.core.config", "app.core.database")
 
@@ -48,10 +46,10 @@ _ANY_VERSION = ""
 _BACK_END, _VIEWS = "backend.router", "frontend.views"
 _PAGE = "templates/index.html"
 _TABLE_PREFIX = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9_]*_"), "a prefix of table names", "end it with `_`: `invoice_`"
+    r"[a-z][a-z0-9_]*_", "a prefix of table names", "end it with `_`: `invoice_`"
 )
 _PERMISSION = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9_-]*([.:][a-z0-9_-]+)*"),
+    r"[a-z][a-z0-9_-]*([.:][a-z0-9_-]+)*",
     "a permission",
     "lower-case words with a dot or colon between them, such as `invoices:read`",
 )

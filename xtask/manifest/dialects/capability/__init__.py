@@ -7,7 +7,6 @@ key.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from xtask.manifest import grammar
@@ -38,18 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 NAME_OF_DIALECT = "capability"
-FILENAMES = ("manifest.json",)
 PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 
 # Browser extensions and web apps have files of this name too.
 _OWN_KEYS = frozenset({"capabilities", "contributions", "displayName", "entry", "jobs"})
 _NAME = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"),
+    r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
     "a name in kebab case",
     "lower-case letters, digits, and single `-` between them, such as `vmware-vcenter`",
 )
 _PERMISSION = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9_.-]*(:[a-z0-9_.*-]+)+"),
+    r"[a-z][a-z0-9_.-]*(:[a-z0-9_.*-]+)+",
     "a permission",
     "a resource, a colon and an action, such as `vmware:read`",
 )

@@ -21,12 +21,12 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PARAMETER = re.compile(r":([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}", re.ASCII)
 _STEP = re.compile(r"(?!\.\.?$)[A-Za-z0-9._~-]+|\{\w+\}", re.ASCII)
 _JOB = grammar.Grammar(
-    re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*"),
+    r"[a-z0-9]+([_-][a-z0-9]+)*",
     "a name of a job",
     "lower-case letters, digits, and single `-` between them, such as `sync-inventory`",
 )
 _EVENT = grammar.Grammar(
-    re.compile(r"[A-Za-z][A-Za-z0-9]*([.:_-][A-Za-z0-9]+)*"),
+    r"[A-Za-z][A-Za-z0-9]*([.:_-][A-Za-z0-9]+)*",
     "an event",
     "words with a dot or colon between them, such as `vm.created`",
 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 _PACKAGE = grammar.Grammar(
-    re.compile(r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"),
+    r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*",
     "a name of an npm package",
     "lower-case letters, digits, `-`, `.` and `_`, such as `date-fns` or `@scope/name`",
 )

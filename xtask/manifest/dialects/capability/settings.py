@@ -6,7 +6,6 @@ writes the bounds beside the type instead of under `validation`.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.manifest import setting
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _TYPES = ("string", "number", "boolean", "array", "object", "password", "select", "json")
 _OF_JSON = {bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
 _KEY = Grammar(
-    re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*"),
+    r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*",
     "a name of a setting",
     "letters, digits, and single `_` between them, such as `syncInterval`",
 )

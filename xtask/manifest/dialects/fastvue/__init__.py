@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 NAME_OF_DIALECT = "fastvue"
-FILENAMES = ("__manifest__.py", odoo.OLD_FILENAME)
 PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 OFFERED = ("app.api.deps", "app.core.config", "app.db.base")
 
@@ -57,12 +56,12 @@ _ELSEWHERE = {
 }
 
 FOLDER_NAME = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
+    r"[a-z][a-z0-9]*(_[a-z0-9]+)*",
     "a name of a module",
     "lower-case letters, digits, and single `_` between them, such as `gift_cards`",
 )
 PERMISSION = grammar.Grammar(
-    re.compile(r"[A-Za-z0-9_-]+([.:][A-Za-z0-9_-]+)*"),
+    r"[A-Za-z0-9_-]+([.:][A-Za-z0-9_-]+)*",
     "a permission",
     "words with dots between them, such as `crm.lead.view`",
 )

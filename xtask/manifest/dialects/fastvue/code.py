@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,12 +32,12 @@ _HOOKS = {
 }
 
 DOTTED = Grammar(
-    re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*"),
+    r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*",
     "a Python module",
     "names with a dot between them, such as `api.routes`",
 )
 HOOK = Grammar(
-    re.compile(r"([a-z_][a-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*"),
+    r"([a-z_][a-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*",
     "a function",
     "a function of `__init__.py`, or a module, a dot and a function: `hooks.post_init`",
 )

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from xtask.manifest.folder import Folder
 
 NAME_OF_DIALECT = "flux"
-FILENAMES = ("module.json",)
 PLATFORM = frozenset({"fastapi", "pydantic", "sqlalchemy", "starlette"})
 
 # What no BMC module has, the other dialect with this file name.
@@ -53,13 +52,13 @@ _RUNTIME_FOLDERS = ("data",)
 _PAGES = (".tsx", ".ts", ".jsx", ".js")
 
 RESOURCE_ACTION = grammar.Grammar(
-    re.compile(r"[a-z][a-z0-9_.-]*:[a-z][a-z0-9_-]*"),
+    r"[a-z][a-z0-9_.-]*:[a-z][a-z0-9_-]*",
     "a permission",
     "a resource, a colon and one action, such as `invoices:read`",
 )
-MODULE_ID = grammar.Grammar(re.compile(r"[0-9]{6}"), "a module id", "six digits, as in `620600`")
+MODULE_ID = grammar.Grammar(r"[0-9]{6}", "a module id", "six digits, as in `620600`")
 TABLE_PREFIX = grammar.Grammar(
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*"),
+    r"[A-Za-z0-9][A-Za-z0-9_]*",
     "a prefix of table names",
     "letters, digits and `_`, such as `620600_databases`",
 )

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from xtask.manifest.table import Table
 
 NAME_OF_DIALECT = "rustok"
-FILENAMES = ("rustok-module.toml",)
 PLATFORM: frozenset[str] = frozenset()
 
 # Which front ends a module of each classification has; none for three of them.
@@ -46,7 +45,7 @@ _CLASSES = {
 }
 _SHORTEST_DESCRIPTION = 20
 _ADMIN_SURFACE = grammar.Grammar(
-    re.compile(r"[a-z0-9-]+"), "a surface", "lower-case letters, digits and `-`: `leptos-admin`"
+    r"[a-z0-9-]+", "a surface", "lower-case letters, digits and `-`: `leptos-admin`"
 )
 
 

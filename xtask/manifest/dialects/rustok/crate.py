@@ -26,7 +26,7 @@ _DEFINED = re.compile(
 )
 _MODULE = re.compile(r"\bRusToKModule\s+for\s+(\w+)", re.ASCII)
 PATH = Grammar(
-    re.compile(r"[A-Za-z_]\w*(::[A-Za-z_]\w*)*", re.ASCII),
+    r"(?a)[A-Za-z_]\w*(::[A-Za-z_]\w*)*",
     "a path of Rust",
     "write modules and a name, such as `graphql::BlogQuery`",
 )

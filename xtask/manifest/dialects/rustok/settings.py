@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from xtask.manifest.grammar import Grammar
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
 
 _MEASURED = ("string", *NUMBERS, "array")
 _MAX_DEPTH = 16
-_KEY = Grammar(
-    re.compile(r"[A-Za-z0-9_-]+"), "a name of a setting", "letters, digits, `_` and `-`: `pageSize`"
-)
+_KEY = Grammar(r"[A-Za-z0-9_-]+", "a name of a setting", "letters, digits, `_` and `-`: `pageSize`")
 
 
 def read_settings(table: Table) -> tuple[Setting, ...]:
