@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 REPOSITORY = Path(__file__).parents[2]
-_FEWEST = 3
-_PATIENCE = 120.0
 _KEPT = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "UV_", "PIP_", "HTTP", "NO_PROXY", "http", "no_p")
 
 
@@ -112,17 +110,12 @@ def rounds(
         each: what is measured, by name.
         count: how often.
         before: an unmeasured preparation of each round.
-
-    Returns:
-        the runs of each: three of one that has taken minutes by then.
     """
     runs: dict[str, list[Run]] = {name: [] for name in each}
     for _ in range(count):
         before()
         for name, once in each.items():
-            done = runs[name]
-            if len(done) < _FEWEST or sum(run.wall for run in done) < _PATIENCE:
-                done.append(once())
+            runs[name].append(once())
     return {name: Series(tuple(done)) for name, done in runs.items()}
 
 
