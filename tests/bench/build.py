@@ -216,9 +216,9 @@ def _report(products: Sequence[Product]) -> list[str]:
         f"wheels*: the median of {_WHEELS_MEASURED} modules for each of all, without their cpu.",
         "docker's cpu is that of client and engine, the engine's counted in 10 ms.",
         "",
-        "Ratios are of medians of whole processes. Only `cold image stages` compares a part: what the",
-        "stages layers and image of `cold` take, which is what a peer does of it, against the peer's",
-        "whole process; `wheels made` is our whole process for the same, checks and records included.",
+        "Ratios are of medians of whole processes. Only `cold image stages` compares a part, what",
+        "the stages layers and image of `cold` take, with a whole process that does as much;",
+        "`wheels made` is our whole process from there, with checks, evidence and records.",
     ]
     for product in products:
         lines += ["", f"## {product.size} modules"]

@@ -97,7 +97,7 @@ def build(
             planned, settings, progress, early, known=known, reason=reason
         )
         # Too new to be trusted, as the bundle always is: the next build can say so.
-        remember([workspace.root / str(done.bundle) / "image.json", *_outputs(done, workspace)])
+        remember([workspace.root / str(done.bundle) / "image.json"])
         return Built(done, cached=False, cached_modules=cached_modules, reasons=reasons)
 
 

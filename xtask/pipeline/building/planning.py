@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -150,8 +151,8 @@ def inputs(composed: Composed, workspace: Workspace) -> Iterator[Path]:
                 yield workspace.root / source.path
         elif isinstance(source, IndexSource) and source.manifest is not None:
             yield workspace.root / source.manifest
-    program = Path(xtask.__file__).parent
-    yield from (path for path in program.rglob("*.*") if path.suffix != ".pyc")
+    for folder, _, names in os.walk(Path(xtask.__file__).parent):
+        yield from (Path(folder, name) for name in names if not name.endswith(".pyc"))
 
 
 def _nearest(path: Path) -> Path:
