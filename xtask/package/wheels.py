@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -95,8 +96,8 @@ class BuildError(XtaskError):
 class WheelBuilder:
     """The wheels of projects, cached by their inputs; a context in which they are being built.
 
-    Building begins with the context, where an environment is there already, so that the caller
-    can do something else meanwhile.
+    Building begins with the context, so that the caller can do something else meanwhile. Only a
+    single wheel whose environment is there already waits for `build`, which has time for more.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class WheelBuilder:
         self._missing = [project for project in projects if project.name not in self._found]
         self._width = max(1, min(len(os.sched_getaffinity(0)), len(self._missing) // 2))
         self._workers: dict[tuple[str, ...], HookWorkers] = {}
+        self._making = threading.Lock()
         self._started: dict[str, Future[Wheel]] = {}
         self._threads: Executor | None = None
         self._stack = ExitStack()
@@ -127,10 +129,11 @@ class WheelBuilder:
     def __enter__(self) -> Self:
         for project in self._missing:
             environment = self._locked[project.requires]
-            if _is_made(_environment_folder(environment, self._cache)):
+            is_made = _is_made(_environment_folder(environment, self._cache))
+            if is_made and len(self._missing) == 1:
                 self._workers_for(project)
-                if len(self._missing) > 1:
-                    self._start(project)
+            else:
+                self._start(project)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -151,13 +154,10 @@ class WheelBuilder:
         Raises:
             BuildError: a back end failed.
         """
-        if len(self._missing) == 1:
-            built = {project.name: self._build(project, meanwhile) for project in self._missing}
-        else:
-            for project in self._missing:
-                if project.name not in self._started:
-                    self._start(project)
-            built = {name: future.result() for name, future in self._started.items()}
+        built = {name: future.result() for name, future in self._started.items()}
+        for project in self._missing:
+            if project.name not in built:
+                built[project.name] = self._build(project, meanwhile)
         self._close()
         for name, place in self._places.items():
             self._receipts.is_now(name, place.name)
@@ -165,7 +165,6 @@ class WheelBuilder:
         return self._found | built
 
     def _start(self, project: Project) -> None:
-        self._workers_for(project)
         if self._threads is None:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
@@ -181,13 +180,14 @@ class WheelBuilder:
 
     def _workers_for(self, project: Project) -> HookWorkers:
         """Return what runs the hooks of a project, after making its environment."""
-        if project.requires not in self._workers:
-            python = _environment(self._locked[project.requires], self._cache)
-            preload = _REUSABLE.get(project.back_end, ())
-            early = self._early.take(python, preload)
-            workers = HookWorkers(python, self._width, preload, early)
-            self._workers[project.requires] = self._stack.enter_context(workers)
-        return self._workers[project.requires]
+        with self._making:
+            if project.requires not in self._workers:
+                python = _environment(self._locked[project.requires], self._cache)
+                preload = _REUSABLE.get(project.back_end, ())
+                early = self._early.take(python, preload)
+                workers = HookWorkers(python, self._width, preload, early)
+                self._workers[project.requires] = self._stack.enter_context(workers)
+            return self._workers[project.requires]
 
 
 def _key(project: Project, environment: BuildEnvironment) -> str:
