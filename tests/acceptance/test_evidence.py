@@ -8,8 +8,6 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.acceptance.shop import Workspace, copy_of_reference_application
 from xtask.image.layout import Layout
@@ -38,6 +36,10 @@ def distributions_in_layers(workspace: Workspace, image: str) -> set[tuple[str, 
 
 
 def test_the_bill_of_the_reference_application_is_what_its_image_holds(tmp_path: Path) -> None:
+    # Not above: it makes grammars for seconds, in every process that collects tests.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     workspace = Workspace(copy_of_reference_application(tmp_path))
     built = workspace.built()
     bill = bundled(workspace, built, "sbom.cdx.json")

@@ -236,9 +236,9 @@ TEXTS = st.one_of(
 @budget(250)
 @given(TEXTS)
 def test_any_bytes_are_code_or_one_problem_with_a_place(tmp_path: Path, data: bytes) -> None:
-    problems, started = Problems(), time.monotonic()
+    problems, started = Problems(), time.process_time()
     found = read_code(Folder(write(tmp_path, {"x.py": data}), "x"), "x.py", problems)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert (found is None) == (len(problems.found) == 1)
     for problem in problems.found:
         line, column, _ = problem.place.span()
@@ -261,6 +261,6 @@ ATTACKS: Mapping[str, str] = {
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_largest_files_are_read_in_seconds(tmp_path: Path, name: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert code(tmp_path, ATTACKS[name])
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

@@ -140,6 +140,6 @@ def test_a_glob_of_one_step_is_what_the_shell_means(
 )
 def test_no_glob_takes_long(tmp_path: Path, pattern: str) -> None:
     write(tmp_path, {f"{'a/' * depth}{'a' * 200}": "" for depth in range(0, 60, 3)})
-    started = time.monotonic()
+    started = time.process_time()
     Folder(tmp_path, "m").matching(pattern)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

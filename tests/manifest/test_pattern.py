@@ -80,13 +80,13 @@ def test_refuses_what_cannot_be_followed(pattern: str, reason: str) -> None:
     ],
 )
 def test_no_pattern_takes_for_ever(pattern: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         answer = follows(text, anywhere(pattern))
     except PatternError:
         answer = False
     assert answer in {False, True}
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_says_nothing_of_a_text_that_is_too_long() -> None:

@@ -97,6 +97,6 @@ def test_tables_that_a_migration_creates_to_stay_are_found(
     "piece", ["/*", "'", '"', "create ", "create table ", "create table a.", "--", " ", "a.", "["]
 )
 def test_no_migration_takes_long_to_read(piece: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     sql_tables("create table " + piece * ((1 << 20) // len(piece)))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

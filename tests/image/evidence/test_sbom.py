@@ -9,7 +9,6 @@ from typing import Any
 from cyclonedx.model.bom import Bom
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.support.attested import contents
 from xtask.digest import canonical_json, sha256
@@ -24,6 +23,9 @@ def document() -> Any:
 
 
 def test_the_strict_validator_of_cyclonedx_accepts_it() -> None:
+    # Not above: it makes grammars for seconds, in every process that collects tests.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert validator.validate_str(sbom(CONTENTS).decode()) is None
     broken = document() | {"mood": "good"}

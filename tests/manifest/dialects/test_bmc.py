@@ -321,9 +321,9 @@ def test_b11_in_the_manifest_too_and_words_like_it_are_none(tmp_path: Path) -> N
 
 def test_b11_so_many_leftovers_are_named_and_no_more(tmp_path: Path) -> None:
     text = "".join(f"MODULES__MY_MODULE__A{number}\n" for number in range(20_000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(read(tmp_path, files={"README.md": text})[1]) == 20
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_readme_in_another_encoding_is_not_guessed(tmp_path: Path) -> None:
@@ -406,8 +406,8 @@ def test_no_value_makes_reading_raise(
     changes = data.draw(st.dictionaries(every, manifests.ANY, min_size=1, max_size=3))
     values = manifests.changed(MANIFEST, changes)
     workspace.write(root, {"module.json": json.dumps(values), **FILES})
-    problems, start = Problems(), time.perf_counter()
+    problems, start = Problems(), time.process_time()
     read_module(root, "invoice_ocr", problems)
     for problem in problems.found:
         assert problem.place.span().line >= 1
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

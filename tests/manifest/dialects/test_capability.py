@@ -383,8 +383,8 @@ def test_no_value_makes_reading_raise(
     changes = data.draw(st.dictionaries(every, manifests.ANY, min_size=1, max_size=3))
     values = manifests.changed(manifest, changes)
     workspace.write(root, {"manifest.json": json.dumps(values), **FILES})
-    problems, start = Problems(), time.perf_counter()
+    problems, start = Problems(), time.process_time()
     read_module(root, "rack-power", problems)
     for problem in problems.found:
         assert problem.place.span().line >= 1
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -261,6 +261,6 @@ def test_n4_many_patterns_of_an_attacker_are_read_at_once(
     tmp_path: Path, pattern: str, default: str
 ) -> None:
     manifests = {("config",): {"schema": patterned(1_500, pattern, default)}}
-    start = time.perf_counter()
+    start = time.process_time()
     nested(tmp_path, manifests)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

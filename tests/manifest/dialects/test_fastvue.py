@@ -458,9 +458,9 @@ def test_any_value_anywhere_is_read_or_a_problem(
     root = tmp_path_factory.getbasetemp() / "any-value"
     workspace.write(root / "crm", FILES | {"__manifest__.py": repr(document)})
     problems = Problems()
-    started = time.monotonic()
+    started = time.process_time()
     module = read_module(root / "crm", "crm", problems)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     for problem in problems.found:
         assert problem.help
         assert problem.place.span().line >= 1

@@ -266,13 +266,13 @@ BYTES = st.one_of(
 @budget(300)
 @given(BYTES)
 def test_any_bytes_are_a_table_or_one_problem_with_a_place(tmp_path: Path, data: bytes) -> None:
-    path, problems, started = tmp_path / "x.py", Problems(), time.monotonic()
+    path, problems, started = tmp_path / "x.py", Problems(), time.process_time()
     path.write_bytes(data)
     found = read_literal(path, "x.py", problems)
     assert (found is None) == (len(problems.found) == 1)
     for problem in problems.found:
         cut(problem.place.source.text, problem.place.span())
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -287,8 +287,8 @@ def test_any_bytes_are_a_table_or_one_problem_with_a_place(tmp_path: Path, data:
     ids=["tables", "numbers", "f-string", "sum", "joined"],
 )
 def test_the_largest_manifests_are_located_in_a_moment(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found, problems = read(text)
     place = Place(found.source, ("a", 8_000, "é")) if found else problems.found[0].place
     cut(text, place.span())
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

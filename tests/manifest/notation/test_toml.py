@@ -219,12 +219,12 @@ def test_deep_nesting_that_can_be_read_can_be_located(tmp_path: Path) -> None:
 def test_the_largest_manifests_are_located_in_a_moment(
     text: str, path: KeyPath, column: int
 ) -> None:
-    started, problems = time.monotonic(), Problems()
+    started, problems = time.process_time(), Problems()
     read = parse_toml(text, "x.toml", problems)
     no_problems(problems)
     assert read
     assert Place(read.source, path).span().column == column
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_number_of_too_many_bits_is_shown_where_it_is() -> None:
