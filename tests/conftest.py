@@ -97,6 +97,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"requires {part}: {reason}")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured, since nobody sees what their own processes print."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """A client of the Docker Engine that DOCKER_HOST names; never the user's own."""

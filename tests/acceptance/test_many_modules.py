@@ -12,6 +12,7 @@ import pytest
 from tests.acceptance.shop import PROJECT, Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.requires("index")
@@ -64,7 +65,7 @@ def test_two_hundred_modules_are_no_more_than_120_layers(large: Workspace) -> No
 
 @pytest.mark.parametrize("change", ["one more", "one less", "one changed"])
 def test_one_module_changes_one_layer_beside_the_composition(
-    large: Workspace, change: str, capsys: pytest.CaptureFixture[str]
+    large: Workspace, change: str, record_property: Callable[[str, object], None]
 ) -> None:
     before = diff_ids(large, large.built())
     if change == "one more":
@@ -75,8 +76,7 @@ def test_one_module_changes_one_layer_beside_the_composition(
         large.edit("modules/part007/src/part007/__init__.py", "part007", "changed")
     start = time.perf_counter()
     after = diff_ids(large, large.built())
-    with capsys.disabled():
-        print(f"\n{NUMBER} modules, {change}: {time.perf_counter() - start:.2f} s")
+    record_property(f"{NUMBER} modules, {change}", f"{time.perf_counter() - start:.2f} s")
     changed = 1 if change == "one changed" else 2
     assert changed == len(set(after) - set(before)) == len(set(before) - set(after))
     assert [one for one in before if one in after] == [one for one in after if one in before]

@@ -87,7 +87,7 @@ def test_refuses_what_is_no_module_path(text: str) -> None:
         dotted(text)
 
 
-@pytest.mark.parametrize("value", [math.inf, math.nan, {1, 2}, b"x", object()], ids=repr)
+@pytest.mark.parametrize("value", [math.inf, math.nan, {1, 2}, b"x", ...], ids=repr)
 def test_refuses_what_is_no_json_value(value: object) -> None:
     with pytest.raises(XtaskError):
         python(value)

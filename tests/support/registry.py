@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,6 +103,12 @@ class Fault:
     forget: bool = False
     wait: float = 0
     when: Callable[[Mapping[str, str]], bool] = field(default=lambda _: True, repr=False)
+
+    def __str__(self) -> str:
+        """Return what is unusual about it; functions by name, the same in every process."""
+        said = {part.name: getattr(self, part.name) for part in fields(self) if part.repr}
+        unusual = {name: value for name, value in said.items() if value != getattr(Fault, name, "")}
+        return " ".join(f"{name}={getattr(one, '__name__', one)}" for name, one in unusual.items())
 
 
 @dataclass

@@ -150,7 +150,9 @@ def test_refuses_a_layer_that_unpacks_without_end(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x1f\x8b", gzip.compress(tar())[:-9], gzip.compress(tar()) + b"more", tar()]
+    "data",
+    [b"", b"\x1f\x8b", gzip.compress(tar())[:-9], gzip.compress(tar()) + b"more", tar()],
+    ids=["nothing", "magic", "cut", "more", "tar"],
 )
 def test_refuses_what_is_not_gzip(data: bytes) -> None:
     if not data:

@@ -160,7 +160,9 @@ def altered(layout: Layout, digest: str, change: bytes) -> None:
     path.write_bytes(change or bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
 
 
-@pytest.mark.parametrize("change", [b"", b"short", gzip.compress(tar({"x": b""}))])
+@pytest.mark.parametrize(
+    "change", [b"", b"short", gzip.compress(tar({"x": b""}))], ids=["one bit", "short", "another"]
+)
 def test_refuses_an_altered_layer(layout: Layout, change: bytes) -> None:
     digest = image(layout, [tar(python_files())])
     altered(layout, layout.read_json(digest)["layers"][0]["digest"], change)
