@@ -9,9 +9,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xtask
+from tests.support.once import made_once
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(xtask.__file__).parents[1]
 
@@ -62,6 +66,15 @@ class Workspace:
         assert said.code == 0, said.err
         return said.document
 
+    def copy(self, root: Path) -> Workspace:
+        """Copy it with what its builds downloaded and made, without what they recorded."""
+        shutil.copytree(self.root, root, symlinks=True)
+        for path in (root / "releases").glob("records.sqlite3*"):
+            path.unlink()
+        shutil.rmtree(root / "releases" / "bundles")
+        shutil.rmtree(root / "generated")
+        return Workspace(root)
+
     def edit(self, path: str, old: str, new: str) -> None:
         text = (self.root / path).read_text()
         assert old in text
@@ -89,6 +102,15 @@ def copy_of_reference_application(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
     return target
+
+
+def built_reference_application(factory: pytest.TempPathFactory) -> Workspace:
+    """The reference application, built once in a run, to copy."""
+
+    def build(root: Path) -> None:
+        Workspace(copy_of_reference_application(root)).built()
+
+    return Workspace(made_once(factory, "reference", build))
 
 
 SHOP = {
@@ -162,3 +184,10 @@ def write_shop(root: Path) -> Workspace:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return Workspace(root)
+
+
+def built_shop(factory: pytest.TempPathFactory) -> Workspace:
+    """The shop, built once in a run, to copy."""
+    return Workspace(
+        made_once(factory, "shop", lambda root: write_shop(root).built("--reason", "first"))
+    )

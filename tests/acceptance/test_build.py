@@ -17,7 +17,6 @@ from tests.acceptance.shop import (
     ROOT,
     Workspace,
     copy_of_reference_application,
-    write_shop,
 )
 
 if TYPE_CHECKING:
@@ -158,8 +157,7 @@ def test_two_builds_at_once_are_one(shop: Workspace) -> None:
     assert {first["cached"], second["cached"]} == {True, False}
 
 
-def test_an_import_that_fails_names_the_module_and_writes_nothing(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_an_import_that_fails_names_the_module_and_writes_nothing(shop: Workspace) -> None:
     shop.edit("modules/cart/module.toml", "cart.api:router", "cart.api:rooter")
     before = shop.committed()
     said = shop.xtask("build")
@@ -172,8 +170,7 @@ def test_an_import_that_fails_names_the_module_and_writes_nothing(tmp_path: Path
     assert row["status"] == "failed"
 
 
-def test_a_build_back_end_that_fails_names_the_module(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_a_build_back_end_that_fails_names_the_module(shop: Workspace) -> None:
     shop.edit("modules/cart/pyproject.toml", 'packages = ["src/cart"]', "packages = 7")
     said = shop.xtask("build")
     assert said.code == 1
@@ -189,8 +186,7 @@ def test_a_product_without_a_host_is_not_built(shop: Workspace) -> None:
     assert shop.xtask("validate-manifest").code == 0
 
 
-def test_an_interrupted_build_is_recorded_and_the_next_one_works(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_an_interrupted_build_is_recorded_and_the_next_one_works(shop: Workspace) -> None:
     shop.edit("modules/cart/src/cart/api.py", "router", "import time\ntime.sleep(60)\nrouter")
     process = subprocess.Popen(
         # A CI runner may have started us with interrupts ignored, which children inherit.
@@ -213,8 +209,7 @@ def test_an_interrupted_build_is_recorded_and_the_next_one_works(tmp_path: Path)
     assert statuses == ["succeeded", "failed"]
 
 
-def test_an_interrupt_while_layers_are_written_ends_at_once(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_an_interrupt_while_layers_are_written_ends_at_once(shop: Workspace) -> None:
     for number in range(1500):
         path = shop.root / f"modules/cart/src/cart/many/m{number}.py"
         path.parent.mkdir(exist_ok=True)
@@ -238,8 +233,7 @@ def test_an_interrupt_while_layers_are_written_ends_at_once(tmp_path: Path) -> N
     assert err.split()[:2] == ["layers", "failed"]
 
 
-def test_a_killed_build_leaves_nothing_that_stops_the_next_one(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_a_killed_build_leaves_nothing_that_stops_the_next_one(shop: Workspace) -> None:
     shop.edit("modules/cart/src/cart/api.py", "router", "import time\ntime.sleep(5)\nrouter")
     process = subprocess.Popen(
         [sys.executable, "-m", "xtask", "build"],
@@ -279,8 +273,7 @@ def test_another_platform_than_this_machine_is_refused(shop: Workspace) -> None:
     assert "error[XT0215]: base `interpreter` is linux/" in said.err
 
 
-def test_a_module_whose_build_is_random_is_named_and_the_evidence_stays(tmp_path: Path) -> None:
-    shop = write_shop(tmp_path)
+def test_a_module_whose_build_is_random_is_named_and_the_evidence_stays(shop: Workspace) -> None:
     project = shop.root / "modules" / "cart" / "pyproject.toml"
     project.write_text(project.read_text() + "\n[tool.hatch.build.hooks.custom]\n")
     (project.parent / "hatch_build.py").write_text(

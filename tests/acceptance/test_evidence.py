@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import Workspace, copy_of_reference_application
+from tests.acceptance.shop import Workspace, built_reference_application
 from xtask.image.layout import Layout
 from xtask.resolve.lock import normalised
 
@@ -35,12 +35,14 @@ def distributions_in_layers(workspace: Workspace, image: str) -> set[tuple[str, 
     return found
 
 
-def test_the_bill_of_the_reference_application_is_what_its_image_holds(tmp_path: Path) -> None:
+def test_the_bill_of_the_reference_application_is_what_its_image_holds(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     # Not above: it makes grammars for seconds, in every process that collects tests.
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
-    workspace = Workspace(copy_of_reference_application(tmp_path))
+    workspace = built_reference_application(tmp_path_factory)
     built = workspace.built()
     bill = bundled(workspace, built, "sbom.cdx.json")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None

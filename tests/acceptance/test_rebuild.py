@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import ROOT, Said, Workspace, copy_of_reference_application
+from tests.acceptance.shop import ROOT, Said, Workspace, built_reference_application
 from tests.support.web import serving
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def test_an_old_build_is_made_again_without_network_modules_and_cache(shop: Work
 
 @pytest.mark.requires("unshare")
 def test_the_reference_application_is_made_again_on_a_machine_that_looks_different(
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    workspace = Workspace(copy_of_reference_application(tmp_path / "a b" / "ü"))
+    workspace = built_reference_application(tmp_path_factory).copy(tmp_path / "a b" / "ü")
     document = workspace.built()
     only_what_is_kept(workspace)
     other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "HOME": str(tmp_path)}

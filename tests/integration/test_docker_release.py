@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import write_shop
+from tests.acceptance.shop import built_shop
 from tests.integration.conftest import PROGRAM, remove_everything
 from tests.support.ports import free_port
 from xtask.pipeline.releasing.candidate import deployment
@@ -84,8 +84,8 @@ def serving(port: int) -> str | None:
 
 
 @pytest.fixture
-def store(engine: Any, tmp_path: Path) -> Iterator[Store]:
-    workspace = write_shop(tmp_path / "shop")
+def store(engine: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    workspace = built_shop(tmp_path_factory).copy(tmp_path / "shop")
     url = f"sqlite:///{tmp_path / 'records.sqlite3'}"
     workspace.environ["XTASK_DATABASE_URL"] = url
     made = Store(workspace, url)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from packaging.utils import canonicalize_name
 
-from tests.acceptance.shop import Workspace, copy_of_reference_application
+from tests.acceptance.shop import Workspace, built_reference_application
 from xtask.image.assemble import ENVIRONMENT
 from xtask.image.layout import Layout
 from xtask.image.secrets.names import is_secret_by_name
@@ -95,7 +95,8 @@ class Product:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Product:
-    workspace = Workspace(copy_of_reference_application(tmp_path_factory.mktemp("contents")))
+    root = tmp_path_factory.mktemp("contents") / "product"
+    workspace = built_reference_application(tmp_path_factory).copy(root)
     assert workspace.xtask("keys", "init").code == 0
     return Product(workspace, workspace.built())
 

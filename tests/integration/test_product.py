@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import ROOT, Workspace, copy_of_reference_application
+from tests.acceptance.shop import ROOT, Workspace, built_reference_application
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def product(
     tmp_path_factory: pytest.TempPathFactory, engine: DockerClient
 ) -> Iterator[tuple[Workspace, int]]:
     """The reference application under a name and on ports of its own, removed afterwards."""
-    workspace = Workspace(copy_of_reference_application(tmp_path_factory.mktemp("product")))
+    root = tmp_path_factory.mktemp("product") / "storefront"
+    workspace = built_reference_application(tmp_path_factory).copy(root)
     port = free_port()
     workspace.edit("modules.toml", 'app = "storefront"', f'app = "{APP}"')
     workspace.edit("modules.toml", "port = 8081", f"port = {port}")
