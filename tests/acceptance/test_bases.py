@@ -57,6 +57,22 @@ def based(shop: Workspace, base: tuple[Layout, Base]) -> Workspace:
     return shop
 
 
+@pytest.fixture(scope="module")
+def built_on_base(
+    built_shop: Workspace, base: tuple[Layout, Base], tmp_path_factory: pytest.TempPathFactory
+) -> Workspace:
+    shop = built_shop.copy(tmp_path_factory.mktemp("on-base") / "shop")
+    shutil.copytree(base[0].root, shop.root / "bases" / "python")
+    on(shop, "oci:bases/python:here").built()
+    return shop
+
+
+@pytest.fixture
+def pinned(built_on_base: Workspace, tmp_path: Path) -> Workspace:
+    """A shop that was built on `bases/python:here` once: a copy without its records."""
+    return built_on_base.copy(tmp_path / "pinned")
+
+
 def layout_of(shop: Workspace) -> Layout:
     return Layout(shop.root / "releases" / "oci")
 
@@ -89,31 +105,31 @@ def test_an_image_stands_on_the_layers_of_its_base_as_they_are(
     layout_of(based).verify(built["image_digest"])
 
 
-def test_there_is_no_bytecode_and_a_folder_for_data_on_a_base_of_others(based: Workspace) -> None:
-    built = on(based, "oci:bases/python:here").built()
-    manifest, _ = layout_of(based).read_image(built["image_digest"])
-    found = set().union(*(names(based, layer) for layer in manifest["layers"][2:]))
+def test_there_is_no_bytecode_and_a_folder_for_data_on_a_base_of_others(pinned: Workspace) -> None:
+    built = pinned.built()
+    manifest, _ = layout_of(pinned).read_image(built["image_digest"])
+    found = set().union(*(names(pinned, layer) for layer in manifest["layers"][2:]))
     assert "app/site/cart/api.py" in found
     assert not {name for name in found if name.endswith(".pyc")}
     assert "data" in found
 
 
-def test_what_is_pinned_stays_until_somebody_asks_for_more(based: Workspace) -> None:
-    layout = Layout(based.root / "bases" / "python")
-    first = on(based, "oci:bases/python:here").built()
-    assert based.xtask("lock", "--check").code == 0
+def test_what_is_pinned_stays_until_somebody_asks_for_more(pinned: Workspace) -> None:
+    layout = Layout(pinned.root / "bases" / "python")
+    first = pinned.built()
+    assert pinned.xtask("lock", "--check").code == 0
     machine_base(layout.root, reference="here")
-    again = based.built()
+    again = pinned.built()
     assert again["image_digest"] == first["image_digest"]
-    said = based.xtask("lock", "--upgrade", "base")
+    said = pinned.xtask("lock", "--upgrade", "base")
     assert said.code == 0
     assert said.out.count("digest = ") == 2
-    renewed = based.built()
+    renewed = pinned.built()
     assert renewed["manifest_hash"] != first["manifest_hash"]
-    manifest, _ = layout_of(based).read_image(renewed["image_digest"])
+    manifest, _ = layout_of(pinned).read_image(renewed["image_digest"])
     assert (
         len(manifest["layers"])
-        == len(layout_of(based).read_image(first["image_digest"])[0]["layers"]) - 1
+        == len(layout_of(pinned).read_image(first["image_digest"])[0]["layers"]) - 1
     )
 
 
@@ -126,32 +142,31 @@ def test_a_base_that_the_lock_does_not_know_is_stale(based: Workspace) -> None:
     assert based.xtask("lock", "--upgrade", "nothing").code == 2
 
 
-def test_builds_offline_and_after_the_source_is_gone(based: Workspace) -> None:
-    first = on(based, "oci:bases/python:here").built()
-    shutil.rmtree(based.root / "bases")
-    shutil.rmtree(based.root / "releases" / "cache" / "base")
-    based.edit("modules/cart/src/cart/api.py", "object()", "object( )")
-    assert based.built()["image_digest"] != first["image_digest"]
-    based.edit("modules/cart/src/cart/api.py", "object( )", "object()")
-    assert based.built()["image_digest"] == first["image_digest"]
+def test_builds_offline_and_after_the_source_is_gone(pinned: Workspace) -> None:
+    first = pinned.built()
+    shutil.rmtree(pinned.root / "bases")
+    shutil.rmtree(pinned.root / "releases" / "cache" / "base")
+    pinned.edit("modules/cart/src/cart/api.py", "object()", "object( )")
+    assert pinned.built()["image_digest"] != first["image_digest"]
+    pinned.edit("modules/cart/src/cart/api.py", "object( )", "object()")
+    assert pinned.built()["image_digest"] == first["image_digest"]
 
 
-def test_a_second_build_is_the_first_one_and_reads_nothing(based: Workspace) -> None:
-    first = on(based, "oci:bases/python:here").built()
-    os.utime(based.root / "modules.toml", (0, 0))
-    based.built()
-    third = based.xtask("build", "--json")
+def test_a_second_build_is_the_first_one_and_reads_nothing(pinned: Workspace) -> None:
+    first = pinned.built()
+    os.utime(pinned.root / "modules.toml", (0, 0))
+    pinned.built()
+    third = pinned.xtask("build", "--json")
     assert third.document["build_id"] == first["build_id"]
     assert third.document["cached"] is True
 
 
-def test_imports_are_tried_with_the_python_of_the_base(based: Workspace) -> None:
-    on(based, "oci:bases/python:here")
+def test_imports_are_tried_with_the_python_of_the_base(pinned: Workspace) -> None:
     api = "import sys, of_the_second_layer\nassert '/rootfs/' in sys.prefix\nrouter = 1\n"
-    (based.root / "modules/cart/src/cart/api.py").write_text(api)
-    assert based.built()["status"] == "succeeded"
-    (based.root / "modules/cart/src/cart/api.py").write_text("import antigravity\nrouter = 1\n")
-    said = based.xtask("build")
+    (pinned.root / "modules/cart/src/cart/api.py").write_text(api)
+    assert pinned.built()["status"] == "succeeded"
+    (pinned.root / "modules/cart/src/cart/api.py").write_text("import antigravity\nrouter = 1\n")
+    said = pinned.xtask("build")
     assert said.code == 3
     assert "No module named 'antigravity'" in said.err
 
@@ -207,9 +222,8 @@ def test_a_base_of_another_platform_only_is_tried_with_this_python(based: Worksp
     assert "nothing_like_it" in said.err
 
 
-def test_a_module_with_a_wheel_for_this_machine_is_refused(based: Workspace) -> None:
-    on(based, "oci:bases/python:here")
-    project = based.root / "modules" / "cart" / "pyproject.toml"
+def test_a_module_with_a_wheel_for_this_machine_is_refused(pinned: Workspace) -> None:
+    project = pinned.root / "modules" / "cart" / "pyproject.toml"
     project.write_text(project.read_text() + "\n[tool.hatch.build.hooks.custom]\n")
     (project.parent / "hatch_build.py").write_text(
         "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n\n"
@@ -218,7 +232,7 @@ def test_a_module_with_a_wheel_for_this_machine_is_refused(based: Workspace) -> 
         "        build_data['infer_tag'] = True\n"
         "        build_data['pure_python'] = False\n"
     )
-    said = based.xtask("build")
+    said = pinned.xtask("build")
     assert said.code == 3
     assert "error[XT0406]: the wheel of module `cart` is for this machine's Python" in said.err
 
