@@ -104,6 +104,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name}: {value}")
 
 
+@pytest.fixture(autouse=True)
+def _on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is said be found in one line; `tests/cli/test_columns.py` is about lines."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """A client of the Docker Engine that DOCKER_HOST names; never the user's own."""

@@ -51,3 +51,8 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
 def hex_of(digest: str) -> str:
     """Return the hex part of `sha256:<hex>`."""
     return digest.removeprefix("sha256:")
+
+
+def short(digest: str) -> str:
+    """Return what people need to see of a digest: `sha256:` and 16 of its digits."""
+    return digest[: len("sha256:") + 16]

@@ -92,7 +92,7 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
 def _summary(built: Built) -> str:
     row = built.build
     return "\n".join(
-        f"{name:<10}{value}"
+        f"{name:<9}{value}"
         for name, value in (
             ("build", row.id + (" (made before)" if built.cached else "")),
             ("manifest", row.manifest_hash),

@@ -50,10 +50,7 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
     if check := found.failed:
         raise UntrustedError(
             f"build {found.build.id[:8]} is not verified: {check.name}: {check.says}",
-            help=f"do not release it; {check.help}"
-            if check.help
-            else "do not release it; what is gone, `xtask build` makes again, and what nobody has "
-            "signed, `xtask keys sign` signs",
+            help=f"do not release it; {check.help or '`xtask build` makes again what is gone'}",
         )
 
 
@@ -195,7 +192,7 @@ def _show(context: Context, signed: SignedTrust | None) -> None:
         asked = ", ".join(
             f"{number} of `{role}`" for role, number in signed.trust.threshold.items()
         )
-        text = f"version {signed.trust.version}, asks for {asked}, {document['digest']}\n"
+        text = f"version {signed.trust.version}, asks for {asked}\n{document['digest']}\n"
         text += table(lines, header)
     context.output.result(document, text)
 

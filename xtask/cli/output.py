@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from xtask import __version__
+from xtask.columns import WIDTH, columns, paragraph, wrapped
 from xtask.errors import InvalidError, StaleError, XtaskError
 from xtask.pipeline.progress import Progress, Stage
 from xtask.redaction import redacted, redacted_value
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     Warn = Callable[[tuple[Diagnostic, ...]], None]
 
-_COLUMNS = 80
+# On less, text would be a word below the other.
+_NARROWEST = 40
 # What the first digits of a code stand for, as diagnostics/codes.toml divides them.
 _CATEGORIES = {"XT01": "file", "XT02": "manifest", "XT03": "composition", "XT04": "code"}
 
@@ -47,7 +49,11 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a remark for people."""
-        sys.stderr.write(redacted(text) + "\n")
+        self._say("\n".join(wrapped(text, _room(sys.stderr))))
+
+    def _say(self, drawn: str) -> None:
+        """Print what has its lines and colours already."""
+        sys.stderr.write(redacted(drawn) + "\n")
 
     def progress(self) -> Progress:
         """Return stages that are shown as they go: live on a terminal, plain lines elsewhere."""
@@ -69,21 +75,29 @@ class Output:
             self._problems(error.problems)
             self.note(f"\n{error.message}")
         else:
-            red, end = ("\x1b[1;31m", "\x1b[0m") if self._colour else ("", "")
             if isinstance(error, StaleError) and error.report:
-                self.note(error.report)
-            self.note(f"{red}error{end}: {error.message}")
-            if error.help:
-                self.note(f"  help: {error.help}")
+                self._say(error.report)
+            self._failure("error", error.message, error.help)
         if self.as_json and not self._answered:
             self.result({"error": describe(error)}, "")
+
+    def _failure(self, what: str, message: str, tip: str | None) -> None:
+        """Print an error without a place; what follows its first line is what others said."""
+        red, end = ("\x1b[1;31m", "\x1b[0m") if self._colour else ("", "")
+        room = _room(sys.stderr)
+        first, *said = redacted(message).split("\n")
+        self._say("\n".join(paragraph(f"{red}{what}{end}: ", first, len(what) + 2, room)))
+        for line in said:
+            self.note(line)
+        if tip:
+            self._say("\n".join(paragraph("  help: ", tip, len("  help: "), room)))
 
     def _problems(self, problems: tuple[Diagnostic, ...]) -> None:
         from xtask.diagnostics import render  # noqa: PLC0415 - only errors need it
 
-        self.note(render.render(problems, colour=self._colour))
+        self._say(render.render(problems, colour=self._colour))
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            self.note(render.github(problems))
+            self._say(render.github(problems))
 
     def bug(self, error: Exception, workspace: Path) -> None:
         """Print an unexpected error shortly, and keep its traceback in a file."""
@@ -98,7 +112,7 @@ class Output:
             log.write(f"xtask {__version__}, Python {sys.version}\n")
             log.write(redacted("".join(traceback.format_exception(error))))
         summary = f"{type(error).__name__}: {error}"
-        self.note(f"bug in xtask: {summary}\n  help: please report it with {log.name}")
+        self._failure("bug in xtask", summary, f"please report it with {log.name}")
         if self.as_json and not self._answered:
             self.result({"error": {"message": summary, "exit_code": 70, "log": log.name}}, "")
 
@@ -123,7 +137,8 @@ class PlainLines:
 
     def waiting(self, reason: str) -> None:
         """Print why nothing goes on."""
-        sys.stderr.write(f"waiting: {redacted(reason)}\n")
+        lines = paragraph("waiting: ", reason, len("waiting: "), _room(sys.stderr))
+        sys.stderr.write("\n".join(lines) + "\n")
 
     def advanced(self, done: int, total: int) -> None:
         """Wait for the end of the stage."""
@@ -152,7 +167,7 @@ def reason_lines(stage: Stage) -> list[str]:
 
 def _cut(line: str) -> str:
     line = line.rstrip()
-    return line if len(line) <= _COLUMNS else line[: _COLUMNS - 1] + "…"
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
 def describe(error: XtaskError) -> dict[str, Any]:
@@ -182,11 +197,36 @@ def verdict(problems: Iterable[Diagnostic]) -> dict[str, list[dict[str, Any]]]:
 
 
 def table(rows: list[list[str]], header: list[str]) -> str:
-    """Return rows as columns; nothing when there are none."""
+    """Return rows as columns, nothing when there are none; words of the last one are wrapped.
+
+    They take what the terminal is wide. Where a word needs more than is left beside the others, the
+    cell stands below them: what people copy is not cut.
+    """
     if not rows:
         return ""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    )
+    cells = [[redacted(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)][:-1]
+    start, room = sum(widths) + 2 * len(widths), _room(sys.stdout)
+    lines = []
+    for *others, last in cells:
+        beside = "".join(
+            cell + " " * (width - columns(cell) + 2)
+            for cell, width in zip(others, widths, strict=True)
+        )
+        indent, pieces = start, wrapped(last, room - start)
+        if max(map(columns, pieces)) > room - start:
+            indent, pieces = 2, ["", *wrapped(last, room - 2)]
+        lines.append((beside + pieces[0]).rstrip())
+        lines += [" " * indent + piece for piece in pieces[1:]]
+    return "\n".join(lines)
+
+
+def _room(stream: TextIO) -> int:
+    """Return how many columns people have there: as COLUMNS says, or the terminal, else 80."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and said.isascii():
+        return max(_NARROWEST, int(said))
+    try:
+        return max(_NARROWEST, os.get_terminal_size(stream.fileno()).columns or WIDTH)
+    except (OSError, ValueError):  # a file, a pipe, or no stream of the system at all
+        return WIDTH

@@ -65,7 +65,7 @@ def _summary(release: Release) -> str:
         rows.append(("restores", release.restores_release_id))
     if release.target != "record":
         rows.append(("answers", f"http://127.0.0.1:{release.port}/"))
-    return "\n".join(f"{name:<10}{value}" for name, value in rows)
+    return "\n".join(f"{name:<9}{value}" for name, value in rows)
 
 
 def releases(context: Context, *, env: str | None, limit: int) -> None:

@@ -10,10 +10,9 @@ error[XT0201]: unknown key `nmae`
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from typing import TYPE_CHECKING
 
+from xtask.columns import WIDTH, columns, paragraph, visible, wrapped
 from xtask.redaction import MASK, redacted
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from xtask.diagnostics import Diagnostic, Place, Span
 
-_WIDTH = 80
 _RED, _YELLOW, _BLUE = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m"
 _BOLD, _END = "\x1b[1m", "\x1b[0m"
 
@@ -41,7 +39,7 @@ def _lines(problem: Diagnostic, *, colour: bool) -> Iterator[str]:
     gutter = max(len(str(place.span().line)) for place, _ in spots) + 1
     paint = _painter(colour=colour)
     head = f"{problem.severity}[{problem.code}]"
-    first, *rest = _wrapped(problem.message, _WIDTH - len(head) - 2)
+    first, *rest = wrapped(problem.message, WIDTH - len(head) - 2)
     strong = _RED if problem.severity == "error" else _YELLOW
     yield paint(strong, head) + paint(_BOLD, f": {first}")
     yield from (" " * (len(head) + 2) + paint(_BOLD, line) for line in rest)
@@ -49,9 +47,9 @@ def _lines(problem: Diagnostic, *, colour: bool) -> Iterator[str]:
         yield from _excerpt(place, label, gutter, paint, first=index == 0)
     edge = " " * gutter + paint(_BLUE, " =")
     for note in problem.notes:
-        yield from _paragraph(f"{edge} note: ", note, gutter + 9)
+        yield from paragraph(f"{edge} note: ", note, gutter + 9)
     if problem.help:
-        yield from _paragraph(f"{edge} help: ", problem.help, gutter + 9)
+        yield from paragraph(f"{edge} help: ", problem.help, gutter + 9)
     yield f"{edge} more: xtask explain {problem.code}"
 
 
@@ -59,25 +57,23 @@ def _excerpt(place: Place, label: str, gutter: int, paint: Paint, *, first: bool
     span = place.span()
     arrow = "-->" if first else ":::"
     bar = " " * gutter + paint(_BLUE, " |")
-    path, label = _visible(place.source.path), _visible(label)
+    path, label = visible(place.source.path), visible(label)
     yield " " * gutter + paint(_BLUE, arrow) + f" {path}:{span.line}:{span.column}"
     lines = place.source.text.split("\n")
     if span.line > len(lines) or not lines[span.line - 1].strip():
-        yield from (f"{bar} {line}" for line in _wrapped(label, _WIDTH - gutter - 3) if line)
+        yield from (f"{bar} {line}" for line in wrapped(label, WIDTH - gutter - 3) if line)
         return
-    line = _visible(lines[span.line - 1].removesuffix("\r"))
+    line = visible(lines[span.line - 1].removesuffix("\r"))
     line, begin, length = _without_secrets(line, span, place)
     shown, start, width = _window(line, begin, length, gutter)
     mark = ("^" if first else "-") * max(1, width)
-    beside = _WIDTH - gutter - 3 - start - len(mark) - 1
-    below = label if _columns(label) > beside else ""
+    beside = WIDTH - gutter - 3 - start - len(mark) - 1
+    below = label if columns(label) > beside else ""
     ink = _RED if first else _BLUE
     yield bar
     yield paint(_BLUE, f"{span.line:>{gutter}} |") + f" {shown}"
     yield f"{bar} {' ' * start}" + paint(ink, mark if below else f"{mark} {label}".rstrip())
-    yield from (
-        f"{bar} {paint(ink, line)}" for line in _wrapped(below, _WIDTH - gutter - 3) if line
-    )
+    yield from (f"{bar} {paint(ink, line)}" for line in wrapped(below, WIDTH - gutter - 3) if line)
 
 
 def _without_secrets(line: str, span: Span, place: Place) -> tuple[str, int, int]:
@@ -92,50 +88,18 @@ def _without_secrets(line: str, span: Span, place: Place) -> tuple[str, int, int
 
 def _window(line: str, start: int, length: int, gutter: int) -> tuple[str, int, int]:
     """Return the part of a line that fits, where its mark starts and how wide the mark is."""
-    room = _WIDTH - gutter - 4
+    room = WIDTH - gutter - 4
     skip = 0
-    if _columns(line) > room:
+    if columns(line) > room:
         skip = max(0, min(start - 8, len(line) - room + 1))
-        while _columns(line[skip:start]) > room - 8:  # wide characters
+        while columns(line[skip:start]) > room - 8:  # wide characters
             skip += 1
     shown = ("…" if skip else "") + line[skip:]
-    while _columns(shown) > room:
+    while columns(shown) > room:
         shown = shown[:-2] + "…"
     before = ("…" if skip else "") + line[skip:start]
     marked = line[start : start + length]
-    return shown, _columns(before), min(_columns(marked), max(1, room - _columns(before)))
-
-
-def _columns(text: str) -> int:
-    """Return how many terminal columns a text takes (Unicode UAX 11: wide characters take two)."""
-    return sum(map(_width, text))
-
-
-def _width(char: str) -> int:
-    if unicodedata.category(char) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def _visible(text: str) -> str:
-    """Return foreign text without what a terminal obeys: escapes, bidirectional controls, tabs."""
-    return "".join(
-        char if char.isprintable() else " " if char == "\t" else "\ufffd" for char in text
-    )
-
-
-def _paragraph(head: str, text: str, indent: int) -> Iterator[str]:
-    first, *rest = _wrapped(text, _WIDTH - indent)
-    yield head + first
-    yield from (" " * indent + line for line in rest)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return the text in lines of at most `width` columns; names and paths are not cut."""
-    wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False).wrap
-    # Before it is cut and coloured: half of a secret is one too, and is not known as one.
-    lines = redacted(text).split("\n")
-    return [piece for line in lines for piece in wrap(_visible(line)) or [""]]
+    return shown, columns(before), min(columns(marked), max(1, room - columns(before)))
 
 
 def _annotation(problem: Diagnostic) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO
 
-    from xtask.image.layout import Blob, Layout
+    from xtask.image.blobs import Blob
+    from xtask.image.layout import Layout
 
 FILE, EXECUTABLE, DIRECTORY = 0o644, 0o755, 0o755
 

@@ -1,25 +1,22 @@
-"""An OCI image layout: a folder of blobs, each named by the SHA-256 of its bytes, and an index.
+"""An OCI image layout: blobs, images and evidence made of them, and an index that names those.
 
 OCI Image Specification 1.1, "Image Layout" and "Descriptors".
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from xtask.digest import canonical_json, hex_of, sha256, sha256_file
+from xtask.digest import canonical_json, short
 from xtask.errors import UntrustedError
-from xtask.files import fsync, locked, write_if_changed
+from xtask.files import locked, write_if_changed
+from xtask.image.blobs import Blobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -38,39 +35,11 @@ _INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v
 # The same for layers.
 _TAR_TYPES = (LAYER_TYPE, "application/vnd.docker.image.rootfs.diff.tar")
 _GZIP_TYPES = (GZIP_LAYER_TYPE, "application/vnd.docker.image.rootfs.diff.tar.gzip")
-MAX_DOCUMENT = 16 << 20
-"""Bytes that a manifest, a config or another document may have."""
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-class Blob:
-    """A blob while it is written; `digest` and `size` are final once the writing is over."""
-
-    __slots__ = ("_sha256", "_stream", "size")
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._sha256 = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> None:
-        """Append the bytes."""
-        self._stream.write(data)
-        self._sha256.update(data)
-        self.size += len(data)
-
-    @property
-    def digest(self) -> str:
-        """The digest of what was written so far."""
-        return "sha256:" + self._sha256.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """The image layout in the folder `root`, which comes into being with its first blob."""
-
-    root: Path
+class Layout(Blobs):
+    """The image layout in the folder `root`: its blobs, the images among them, and their names."""
 
     @property
     def index(self) -> Path:
@@ -101,92 +70,6 @@ class Layout:
             raise UntrustedError(
                 f"{self.marker} is gone or altered", help="`xtask build` writes it again"
             )
-
-    def path(self, digest: str) -> Path:
-        """Return where the blob lies, or would lie.
-
-        Raises:
-            UntrustedError: the text is not a SHA-256 digest, and so might lead out of the layout.
-        """
-        return Path(self._place(digest))
-
-    def _place(self, digest: str) -> str:
-        if not _DIGEST.fullmatch(digest):
-            raise UntrustedError(f"{digest!r} is not sha256: and 64 hexadecimal digits")
-        return f"{self.root}/blobs/sha256/{hex_of(digest)}"
-
-    def has(self, digest: str) -> bool:
-        """Return whether the blob is here."""
-        return os.path.isfile(self._place(digest))  # noqa: PTH113 - hundreds in a few milliseconds
-
-    def put_bytes(self, data: bytes) -> str:
-        """Store the bytes unless they are here already; return their digest.
-
-        They are on the disk then, their name is when the index is written that leads to it.
-        """
-        digest = sha256(data)
-        if not self.has(digest):
-            with self.new_blob(sync=False) as blob:
-                blob.write(data)
-        return digest
-
-    @contextlib.contextmanager
-    def new_blob(self, *, sync: bool = True) -> Iterator[Blob]:
-        """Yield a blob to write to; it appears under its digest unless the block fails.
-
-        Its bytes are on the disk before it appears. Without `sync` its name may be lost with the
-        system's power until somebody calls `Layout.sync`, which one call does for many blobs.
-        """
-        self._blobs.mkdir(parents=True, exist_ok=True)
-        temporary = self._blobs / f".{os.getpid()}.{os.urandom(8).hex()}.tmp"
-        try:
-            with temporary.open("xb") as stream:
-                blob = Blob(stream)
-                yield blob
-                stream.flush()
-                if not self.has(blob.digest):
-                    os.fsync(stream.fileno())
-                    temporary.rename(self.path(blob.digest))
-                    if sync:
-                        self.sync()
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def sync(self) -> None:
-        """Wait until the disk has the names of all blobs that are there."""
-        fsync(self._blobs)
-
-    def read_bytes(self, digest: str, limit: int = MAX_DOCUMENT) -> bytes:
-        """Return the bytes stored under the digest, after checking them.
-
-        Raises:
-            UntrustedError: the blob is missing, altered, or has more than `limit` bytes.
-        """
-        try:
-            with self.path(digest).open("rb") as stream:
-                data = stream.read(limit + 1)
-        except FileNotFoundError as error:
-            raise _missing(digest, "") from error
-        if len(data) > limit:
-            raise UntrustedError(f"blob {digest} has more than {limit} bytes")
-        if sha256(data) != digest:
-            raise _altered(digest, "", self.path(digest))
-        return data
-
-    def read_json(self, digest: str) -> dict[str, Any]:
-        """Return the JSON object stored under the digest, after checking its bytes.
-
-        Raises:
-            UntrustedError: the blob is missing, altered, or not a JSON object.
-        """
-        data = self.read_bytes(digest)
-        try:
-            value = json.loads(data)
-        except ValueError as error:
-            raise UntrustedError(f"blob {digest} is not JSON") from error
-        if not isinstance(value, dict):
-            raise UntrustedError(f"blob {digest} is not a JSON object")
-        return value
 
     def platforms(self, image: str) -> dict[str, str]:
         """Return the digest of the manifest for each platform of an index, else the image's own.
@@ -296,8 +179,8 @@ class Layout:
         manifest, config = self._read_manifest(image)
         diff_ids, layers = config["rootfs"]["diff_ids"], manifest["layers"]
         for number, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True)):
-            where = f" (layer {number} of {image})"
-            self._verify_layer(layer, where)
+            where = f" (layer {number} of image {short(image)})"
+            self.require(layer["digest"], layer["size"], where)
             if self._unpacked(layer, where) != diff_id:
                 raise UntrustedError(f"config and manifest of {image} list different layers")
 
@@ -315,17 +198,6 @@ class Layout:
         from xtask.image.deflate import unpacked_digest  # noqa: PLC0415 - start-up
 
         return unpacked_digest(self.path(digest), f"blob {digest}{where}")
-
-    def _verify_layer(self, layer: dict[str, Any], where: str) -> None:
-        digest, path = layer["digest"], self.path(layer["digest"])
-        if not path.is_file():
-            raise _missing(digest, where)
-        if path.stat().st_size != layer["size"] or sha256_file(path) != digest:
-            raise _altered(digest, where, path)
-
-    @property
-    def _blobs(self) -> Path:
-        return self.root / "blobs" / "sha256"
 
     def _manifests(self) -> list[dict[str, Any]]:
         try:
@@ -349,7 +221,7 @@ class Layout:
             manifests, key=lambda one: (bool(_subject(one)), _reference(one), one["digest"])
         )
         self.put_marker()
-        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         self.sync()
         write_if_changed(self.index, index_json(entries))
 
@@ -380,12 +252,3 @@ def _is_descriptor(value: object) -> bool:
 
 def _subject(descriptor: dict[str, Any]) -> str:
     return str(descriptor.get("annotations", {}).get(SUBJECT, ""))
-
-
-def _missing(digest: str, where: str) -> UntrustedError:
-    return UntrustedError(f"blob {digest}{where} is missing", help="build again")
-
-
-def _altered(digest: str, where: str, path: Path) -> UntrustedError:
-    hint = f"remove {path}, then `xtask build`"
-    return UntrustedError(f"blob {digest}{where} does not have the bytes of its digest", help=hint)

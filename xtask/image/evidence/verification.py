@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.digest import hex_of, sha256
+from xtask.digest import hex_of, sha256, short
 from xtask.errors import UntrustedError
 from xtask.image.evidence import envelope, provenance, sbom
 from xtask.image.evidence.strict import read_object, require_keys
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xtask.image.evidence.trust import Trust, TrustedKey
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_SIGN = "`xtask keys sign` signs it, where a trusted key is"
 NOT_SIGNED = "there is none: whoever can write in this workspace could have written all of it"
 
 _PREDICATE = ("buildDefinition", "runDetails")
@@ -140,10 +141,13 @@ def _signed(evidence: Evidence, trust: Trust | None, now: datetime) -> Signed:
     """Return what is signed by enough trusted keys whose time is not over."""
     if evidence.provenance_type != envelope.ENVELOPE_TYPE:
         if trust is not None:
-            raise UntrustedError("nobody has signed the provenance")
+            raise UntrustedError("nobody has signed the provenance", help=_SIGN)
         return Signed(evidence.provenance, evidence.provenance_type, ())
     if trust is None:
-        raise UntrustedError("the provenance is signed, and no key is trusted here")
+        raise UntrustedError(
+            "the provenance is signed, and no key is trusted here",
+            help="get the trust file from whoever signs, not from here: `xtask keys trust FILE`",
+        )
     require_current(trust, now)
     signed = envelope.parse(evidence.provenance)
     keys = trust.of_role(BUILD)
@@ -153,7 +157,8 @@ def _signed(evidence: Evidence, trust: Trust | None, now: datetime) -> Signed:
     if len(signers) < trust.threshold[BUILD]:
         raise UntrustedError(
             f"{len(signers)} of {trust.threshold[BUILD]} keys have signed the provenance"
-            + "".join(f"; key {one} has expired" for one in over)
+            + "".join(f"; key {one} has expired" for one in over),
+            help=_SIGN,
         )
     return Signed(signed.payload, signed.payload_type, signers)
 
@@ -179,7 +184,7 @@ def _subject(statement: Statement, expected: Expected) -> str:
         raise UntrustedError("the statement is about another image")
     if statement.subject["name"] != expected.reference:
         raise UntrustedError("the statement is about an image of another name")
-    return f"about {expected.image_digest[:23]}"
+    return f"about {short(expected.image_digest)}"
 
 
 def _predicate(statement: Statement, payload_type: str) -> str:
@@ -223,7 +228,7 @@ def _parameters(statement: Statement, expected: Expected) -> str:
         raise UntrustedError("`resolvedDependencies` is not a list")
     for one in materials:
         require_keys(one, ("name", "digest"), "a dependency", optional=("uri",))
-    return f"made from {expected.manifest_hash[:23]} and {len(materials)} dependencies"
+    return f"made from {short(expected.manifest_hash)} and {len(materials)} dependencies"
 
 
 def _sbom(statement: Statement, data: bytes, expected: Expected) -> str:

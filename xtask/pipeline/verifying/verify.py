@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xtask.digest import sha256
+from xtask.digest import sha256, short
 from xtask.errors import RefusedError, UntrustedError, UsageError
 from xtask.files import locked, write_atomic
 from xtask.image.evidence import cosign, envelope, referrers
@@ -78,7 +78,7 @@ def verify(
     found: list[Evidence] = []
     with progress.stage("verify") as stage:
         checks = [*_checks(workspace, build, signed.trust if signed else None, now, found)]
-        stage.detail = f"build {build.id[:8]}, {len(checks)} checks"
+        stage.detail = f"build {build.id[:8]}, checks passed: {sum(one.ok for one in checks)}"
     is_signed = bool(found) and found[0].provenance_type == envelope.ENVELOPE_TYPE
     return Verified(build, is_signed, tuple(checks))
 
@@ -180,7 +180,7 @@ def _stored(workspace: Workspace, build: Build) -> Iterator[Check]:
 
 def _image(workspace: Workspace, build: Build) -> str:
     Layout(workspace.layout).verify(str(build.image_digest))
-    return f"{build.image_digest} and all that it names"
+    return f"{short(str(build.image_digest))} and all that it names"
 
 
 def require_intact(workspace: Workspace, build: Build) -> None:
@@ -219,7 +219,7 @@ def _bundle(workspace: Workspace, build: Build) -> str:
             "image.json in the bundle names another image than the records",
             help=_remove(bundle / "image.json"),
         )
-    return str(build.bundle)
+    return f"plan.json and image.json are of {short(build.manifest_hash)}"
 
 
 def _remove(path: Path) -> str:
