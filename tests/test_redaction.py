@@ -28,6 +28,9 @@ SHAPES = {
     "password for a host": (f'repository = "u:{S}@reg/x"', S),
     "password for a name": (f"docker login u:{S}@registry.example", S),
     "password for an address": (f"ftp of u:{S}@10.0.0.1 failed", S),
+    "password with a slash": (f"postgresql://shop:{S}/x@db/shop", S),
+    "password with a slash for a registry": (f"`user:x/{S}@localhost:1/x:3` is no base", S),
+    "password with a slash for a host": (f'repository = "u:{S}/{S}@reg.example/x"', S),
     "token as a user": (f"cloning https://{S}@git.example/shop.git", S),
     "authorization": (f"Authorization: Bearer {S}", S),
     "authorization in a repr": (f"{{'Authorization': 'Basic {S}', 'Accept': '*/*'}}", S),
@@ -143,6 +146,11 @@ def test_a_digest_stays_whatever_the_environment_says() -> None:
         "pkg:pypi/fastapi@0.115.0",
         "mailto:me@example.org",
         "at 12:30 me@example.org",
+        "pkg:npm/%40vue/core@3.0.0/dist",
+        "localhost:5000/shop/front@1.2.0/x",
+        "source:packages/@scope/name",
+        "http://[::1]:5000/x/@vite/client",
+        "https://cdn.example:8443/react@18.2.0/umd",
     ],
 )
 def test_a_digest_or_a_version_after_a_name_is_no_host(text: str) -> None:

@@ -57,11 +57,16 @@ _NAMED = (
     r"|credentials?)"
 )
 _PRIVATE_KEY = r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----).*?(-----END [A-Z0-9 ]*-----|\Z)"
-_USERINFO = r"(://[^\s/:@'\"<>]*:)[^\s/'\"<>]+@"
+# Also with a slash, which should be %2F there and often is not; a port with a path is no password.
+_USERINFO = (
+    r"(://[^\s/:@'\"<>\[]*:)(?:[^\s/'\"<>]+|(?![0-9]{1,5}/)[^\s/'\"<>]{1,128}+/[^\s'\"<>]{0,128}?)@"
+)
 # The same before the name of an image, which has no scheme: what comes after the `@` is a host and
 # no digest, and no version. Longer than any password is bounded, because this begins at every word.
 _USERINFO_ALONE = (
-    r"(?<![\w:@/.+~%-])((?!sha[0-9]|mailto:)[\w.~%+-]{1,255}+:)[^\s/'\"<>`]{1,1024}@(?!sha[0-9]+:)"
+    r"(?<![\w:@/.+~%-])((?!sha[0-9]|mailto:|pkg:)[\w.~%+-]{1,255}+:)"
+    r"(?:[^\s/'\"<>`]{1,512}|(?![0-9]{1,5}/)[^\s/'\"<>`]{1,128}+/[^\s'\"<>`]{0,128}?[^\s/'\"<>`])"
+    r"@(?!sha[0-9]+:)"
     r"(?=localhost\b|[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]|/)|(?:[\w-]+\.)+[A-Za-z]"
     r"|[0-9]+(?:\.[0-9]+){3}\b)"
 )
