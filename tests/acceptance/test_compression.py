@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.shop import ROOT, Workspace
+from tests.acceptance.test_rebuild import with_stamps
 from tests.support.bases import machine_base
 from xtask.digest import sha256
 from xtask.image.layout import GZIP_LAYER_TYPE, LAYER_TYPE
@@ -113,6 +114,55 @@ def test_a_rebuild_gives_the_same_blobs(compressed: Workspace) -> None:
     assert said.document["rebuild"]["verdict"] == "identical", said.out
 
 
+ANOTHER_ZLIB = """\
+import zlib
+real = zlib.compressobj
+zlib.compressobj = lambda level=-1, method=8, bits=15, memory=8, *more, **named: real(
+    level, method, bits, memory + 1, *more, **named
+)
+"""
+"""A Python that was linked with another zlib, as some distributions have it."""
+
+ANOTHER_VERSION = """\
+from xtask.resolve import plan
+plan.COMPRESSORS["gzip"] = "zlib-classic-6/2"
+"""
+"""An xtask that compresses otherwise, and so has another name for it."""
+
+
+def with_patch(folder: Path, code: str) -> str:
+    """Return a PYTHONPATH with which every Python begins with the code."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", ""), str(ROOT)])
+
+
+@pytest.mark.parametrize("patch", [ANOTHER_ZLIB, ANOTHER_VERSION], ids=["zlib", "version"])
+def test_a_rebuild_with_another_compressor_gives_the_same_layers_and_says_so(
+    compressed: Workspace, tmp_path: Path, patch: str
+) -> None:
+    old, path = compressed.built(), with_patch(tmp_path / "patch", patch)
+    words = ("verify", old["build_id"], "--rebuild")
+    said = compressed.xtask(*words, "--json", PYTHONPATH=path)
+    assert said.code == 0, said.err
+    rebuilt = said.document["rebuild"]
+    assert (rebuilt["verdict"], rebuilt["image_digest"]) == ("equivalent", "")
+    assert rebuilt["config_digest"] == old["config_digest"]
+    assert "only their compressor `zlib-classic-6/1`" in rebuilt["says"]
+
+
+def test_what_differs_is_named_whatever_compresses_it(
+    compressed: Workspace, tmp_path: Path
+) -> None:
+    shop = compressed
+    with_stamps(shop)
+    old, path = shop.built(), with_patch(tmp_path / "patch", ANOTHER_ZLIB)
+    said = shop.xtask("verify", old["build_id"], "--rebuild", "--json", PYTHONPATH=path)
+    assert said.code == 5
+    assert said.document["rebuild"]["verdict"] == "different"
+    assert "stamp.txt" in said.document["rebuild"]["says"]
+
+
 def test_an_image_with_one_bit_changed_inside_a_layer_is_seen(compressed: Workspace) -> None:
     shop, document = compressed, compressed.built()
     digest = manifest(shop, document)["layers"][-1]["digest"].removeprefix("sha256:")
@@ -128,15 +178,7 @@ def test_an_image_with_one_bit_changed_inside_a_layer_is_seen(compressed: Worksp
 def test_another_zlib_stops_the_build_and_names_the_way_out(
     shop: Workspace, tmp_path: Path
 ) -> None:
-    """A Python that was linked with another zlib, as some distributions have it."""
-    (tmp_path / "patch" / "sitecustomize.py").parent.mkdir()
-    (tmp_path / "patch" / "sitecustomize.py").write_text(
-        "import zlib\nreal = zlib.compressobj\n"
-        "zlib.compressobj = lambda level=-1, method=8, bits=15, memory=8, *more, **named: "
-        "real(level, method, bits, memory + 1, *more, **named)\n"
-    )
-    paths = os.pathsep.join([str(tmp_path / "patch"), os.environ.get("PYTHONPATH", ""), str(ROOT)])
     shop.edit("modules.toml", "\n[modules]\n", GZIP)
-    said = shop.xtask("build", PYTHONPATH=paths)
+    said = shop.xtask("build", PYTHONPATH=with_patch(tmp_path / "patch", ANOTHER_ZLIB))
     assert said.code == 1
     assert 'compression = "none"' in said.err

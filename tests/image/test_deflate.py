@@ -29,9 +29,9 @@ def other_zlib(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     other = types.SimpleNamespace(**{**vars(zlib), "compressobj": compressobj})
     monkeypatch.setattr(deflate, "zlib", other)
-    deflate.require_classic_zlib.cache_clear()
+    deflate.is_classic_zlib.cache_clear()
     yield
-    deflate.require_classic_zlib.cache_clear()
+    deflate.is_classic_zlib.cache_clear()
 
 
 def test_compresses_to_the_bytes_that_it_always_has() -> None:

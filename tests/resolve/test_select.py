@@ -133,6 +133,7 @@ def plan_of(selection: Selection, **changed: object) -> Plan:
         "lock": lock_of(selection),
         "bases": (Base("interpreter", "sha256:" + "a" * 64, "3.11.7", machine_local=True),),
         "sources": {module.name: "sha256:" + "b" * 64 for module in selection.modules},
+        "compressor": "none",
     }
     return Plan(**(known | changed))  # type: ignore[arg-type]
 

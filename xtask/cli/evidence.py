@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.cli.command import Command, at_most, option
-from xtask.cli.output import table
+from xtask.cli.output import prose, table
 from xtask.errors import UntrustedError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def verify(context: Context, *, what: str, trust: str | None, rebuild: bool) -> 
     )
     again = _again(context, found) if rebuild and not found.failed else None
     said = document(found) | ({"rebuild": again.document()} if again else {})
-    lines = _lines(found) + (f"\n{again.verdict}: {again.says}" if again else "")
+    lines = _lines(found) + (prose(f"\n{again.verdict}: {again.says}") if again else "")
     context.output.result(said, lines)
     if again:
         from xtask.pipeline.verifying.rebuild import require_identical  # noqa: PLC0415 - start-up

@@ -196,6 +196,11 @@ def verdict(problems: Iterable[Diagnostic]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def prose(text: str) -> str:
+    """Return a result in sentences, in lines that fit where it is printed."""
+    return "\n".join(wrapped(text, _room(sys.stdout)))
+
+
 def table(rows: list[list[str]], header: list[str]) -> str:
     """Return rows as columns, nothing when there are none; words of the last one are wrapped.
 

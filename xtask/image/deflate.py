@@ -41,13 +41,18 @@ def compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=1)
+def is_classic_zlib() -> bool:
+    """Return whether a known vector is compressed to the bytes of classic zlib."""
+    return sha256(b"".join(_compressed([_vector()]))) == _ANSWER
+
+
 def require_classic_zlib() -> None:
-    """Compress a known vector and compare.
+    """Refuse a zlib that is another one below the same name.
 
     Raises:
-        XtaskError: the bytes are not those of classic zlib.
+        XtaskError: it does not give the bytes of classic zlib.
     """
-    if sha256(b"".join(_compressed([_vector()]))) != _ANSWER:
+    if not is_classic_zlib():
         raise XtaskError(
             f"this Python's zlib {zlib.ZLIB_RUNTIME_VERSION} does not compress to the bytes of "
             "classic zlib: on another machine the image would have another digest",

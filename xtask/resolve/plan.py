@@ -42,13 +42,15 @@ class Base(NamedTuple):
 class Plan:
     """The resolved product.
 
-    `bases` has one for each platform, by its name; `sources` the source digest of each module.
+    `bases` has one for each platform, by its name; `sources` the source digest of each module;
+    `compressor` is what turns the layers into the blobs that are stored.
     """
 
     selection: Selection
     lock: Lock
     bases: tuple[Base, ...]
     sources: Mapping[str, str]
+    compressor: str
 
     def document(self) -> dict[str, Any]:
         """Return the plan as a JSON value; neither order nor comments of `modules.toml` show."""
@@ -69,11 +71,6 @@ class Plan:
     def formats(self) -> dict[str, int | str]:
         """The versions of everything that is written."""
         return {**FORMATS, "compressor": self.compressor}
-
-    @property
-    def compressor(self) -> str:
-        """What turns the layers into the blobs that are stored."""
-        return COMPRESSORS[self.selection.composition.compression]
 
     def _platforms(self) -> dict[str, Any]:
         """Return platform and base, or all platforms with the base of each."""

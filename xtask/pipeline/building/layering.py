@@ -48,13 +48,13 @@ def layers(
     """
     below = max(len(base.layers) for base in planned.bases.values())
     room = MAX_LAYERS - _OTHER_LAYERS - below
+    compressor, cache = planned.plan.compressor, workspace.cache
+    layout = Layout(workspace.layout if compressor == "none" else workspace.tars)
     made = {
-        platform: _layers(planned, base, wheels[platform], generated, workspace, room, watch)
+        platform: _layers(planned, base, wheels[platform], generated, layout, cache, room, watch)
         for platform, base in planned.bases.items()
     }
-    if planned.plan.compressor == "none":
-        return made
-    return _compressed(made, planned.plan.compressor, workspace)
+    return made if compressor == "none" else _compressed(made, compressor, workspace)
 
 
 def _compressed(
@@ -79,12 +79,11 @@ def _layers(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     base: Base,
     wheels: Mapping[str, Wheel],
     generated: Mapping[str, bytes],
-    workspace: Workspace,
+    layout: Layout,
+    cache: Path,
     room: int,
     watch: Watch | None,
 ) -> dict[str, ProductLayer]:
-    is_stored = planned.plan.compressor == "none"
-    layout, cache = Layout(workspace.layout if is_stored else workspace.tars), workspace.cache
     python = base.python if base.has_bytecode else None
     receipts = Receipts(cache / "layers")
     modules = {module.name: module for module in planned.plan.selection.modules}

@@ -19,8 +19,8 @@ from xtask.pipeline.composing.compose import compose
 from xtask.pipeline.composing.locking import current_lock
 from xtask.pipeline.composing.reading import source_digests
 from xtask.receipts import FIRST
+from xtask.resolve.plan import COMPRESSORS, Plan
 from xtask.resolve.plan import Base as PlannedBase
-from xtask.resolve.plan import Plan
 from xtask.resolve.select import require_buildable, require_host
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def planned_for(
         PlannedBase(lock.base, base.digest, base.python, lock.machine_local, platform)
         for platform, base in found.items()
     )
-    return Planned(Plan(selection, lock, stands_on, digests), found, files, left_out)
+    compressor = COMPRESSORS[selection.composition.compression]
+    return Planned(Plan(selection, lock, stands_on, digests, compressor), found, files, left_out)
 
 
 def inputs(composed: Composed, workspace: Workspace) -> Iterator[Path]:

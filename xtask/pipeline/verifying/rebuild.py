@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from platform import python_version
 from typing import TYPE_CHECKING, Any
@@ -32,14 +32,16 @@ from xtask.pipeline.verifying.comparison import (
     compare_generated,
     compare_images,
     compare_plans,
+    read_plan,
 )
-from xtask.resolve.plan import FORMATS
+from xtask.resolve.plan import COMPRESSORS, FORMATS
 from xtask.settings import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from xtask.image.base.values import Base
+    from xtask.pipeline.building.planning import Planned
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build
     from xtask.resolve.lock import Lock
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 # So many missing inputs are named to people; programs get all of them.
 _NAMED = 5
 IDENTICAL, DIFFERENT, INCONCLUSIVE = "identical", "different", "inconclusive"
+EQUIVALENT = "equivalent"
+"""The same layers and config, whose blobs only another compressor could make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Rebuilt:
     verdict: str
     says: str
     image_digest: str = ""
+    config_digest: str = ""
     part: str = ""
     difference: Difference | None = None
     missing: tuple[str, ...] = ()
@@ -86,7 +91,7 @@ def require_identical(found: Rebuilt, build: Build) -> None:
             f"build {build.id[:8]} is not reproducible: {found.says}",
             help="look for times, random values and paths in what made that",
         )
-    if found.verdict != IDENTICAL:
+    if found.verdict not in {IDENTICAL, EQUIVALENT}:
         says, tip = found.says, None
         if number := len(found.missing):
             says = f"{number} of its inputs {'is' if number == 1 else 'are'} gone"
@@ -142,7 +147,18 @@ def rebuild(
             raise
         except XtaskError as error:
             return Rebuilt(INCONCLUSIVE, f"it cannot be built any more: {error.message}")
-    return Rebuilt(IDENTICAL, f"built again: {made.image.digest}", image_digest=made.image.digest)
+    return _same(made)
+
+
+def _same(made: Made) -> Rebuilt:
+    digest, config = made.image.digest, made.image.config_digest
+    if made.as_stored:
+        return Rebuilt(IDENTICAL, f"built again: {digest}", digest, config)
+    says = (
+        f"built again: every layer, and the config {config}; only their compressor "
+        f"`{made.planned.plan.compressor}`, on which the image digest depends, is not here"
+    )
+    return Rebuilt(EQUIVALENT, says, config_digest=config)
 
 
 def _gone(missing: Sequence[str]) -> str:
@@ -221,7 +237,8 @@ def _make(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     if missing := set(selection.composition.platforms) - bases.keys():
         raise UntrustedError(f"{inventory.NAME} in the bundle has no base for {min(missing)}")
     stands_on = {platform: bases[platform] for platform in selection.composition.platforms}
-    planned = planned_for(selection, lock, stands_on)
+    stored_with = str(read_plan(built).get("formats", {}).get("compressor"))
+    planned = _with_compressor(planned_for(selection, lock, stands_on), stored_with)
     compare_plans(planned, built)
     generated, _ = rendered(selection, workspace)
     compare_generated(generated, built.bundle)
@@ -232,9 +249,24 @@ def _make(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
         stage.detail = f"{len(modules)} modules"
     with progress.stage("layers"):
         _verify_bases(stands_on, Layout(origin.layout))
-        layers = layering.layers(planned, wheels, generated, workspace, None)
+        as_stored = _compresses_with(stored_with)
+        stored = planned if as_stored else _with_compressor(planned, COMPRESSORS["none"])
+        layers = layering.layers(stored, wheels, generated, workspace, None)
         image = stages.assemble_image(planned, layers, workspace, before=None)
-    return Made(planned, layers, image)
+    return Made(planned, layers, image, as_stored)
+
+
+def _with_compressor(planned: Planned, compressor: str) -> Planned:
+    return planned._replace(plan=replace(planned.plan, compressor=compressor))
+
+
+def _compresses_with(compressor: str) -> bool:
+    """Return whether this xtask on this Python stores layers as that compressor did."""
+    if compressor == COMPRESSORS["none"]:
+        return True
+    from xtask.image.deflate import is_classic_zlib  # noqa: PLC0415 - only for compressed layers
+
+    return compressor in COMPRESSORS.values() and is_classic_zlib()
 
 
 def _restore_wheels(
