@@ -1,11 +1,15 @@
-"""Running a child process: an argument list, never a shell; output captured; a time limit."""
+"""Running a child process: an argument list, never a shell; output captured; a time limit.
+
+Interrupts end all of them at once, also those that a thread waits for.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from typing import TYPE_CHECKING, Self
+from weakref import WeakSet
 
-from xtask.errors import XtaskError
+from xtask.errors import Interrupted, XtaskError
 from xtask.redaction import redacted
 
 if TYPE_CHECKING:
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TAIL_LINES = 40
+_running: WeakSet[subprocess.Popen[str]] = WeakSet()
+_over = False
 
 
 class ProcessError(XtaskError):
@@ -38,15 +44,17 @@ class Child:
         """
         self._program = argv[0].rsplit("/", 1)[-1]
         try:
-            self._process = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
+            self._process = ended_by_interrupts(
+                subprocess.Popen(
+                    argv,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                )
             )
         except OSError as error:
             raise ProcessError(
@@ -66,6 +74,7 @@ class Child:
             raise ProcessError(
                 self._program, reason=f"took longer than {timeout:g} s", output=said
             ) from error
+        require_going()
         if code := self._process.returncode:
             said = errors or output
             raise ProcessError(self._program, reason=f"failed with exit code {code}", output=said)
@@ -101,3 +110,36 @@ def run(
     """
     with Child(argv, cwd=cwd, env=env) as child:
         return child.finish(stdin or "", timeout=timeout)
+
+
+def ended_by_interrupts(child: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """Return a child that `end_all` ends too, whoever waits for it.
+
+    Raises:
+        Interrupted: that was called before.
+    """
+    _running.add(child)
+    try:
+        require_going()
+    except Interrupted:
+        child.kill()
+        raise
+    return child
+
+
+def require_going() -> None:
+    """Do nothing, unless somebody has interrupted this program.
+
+    Raises:
+        Interrupted: they have.
+    """
+    if _over:
+        raise Interrupted
+
+
+def end_all() -> None:
+    """Kill all children, because this program ends; none is started any more."""
+    global _over  # noqa: PLW0603 - there is one program
+    _over = True
+    for child in tuple(_running):
+        child.kill()

@@ -191,3 +191,11 @@ def built_shop(factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(
         made_once(factory, "shop", lambda root: write_shop(root).built("--reason", "first"))
     )
+
+
+def with_own_back_end(shop: Workspace, name: str, code: str) -> None:
+    """Let a module of the shop build its wheel itself, with nothing installed (PEP 517)."""
+    path = f"modules/{name}/pyproject.toml"
+    shop.edit(path, '["hatchling"]', "[]")
+    shop.edit(path, '"hatchling.build"', '"backend"\nbackend-path = ["."]')
+    (shop.root / f"modules/{name}/backend.py").write_text(code)

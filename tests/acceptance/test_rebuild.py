@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import ROOT, Said, Workspace, built_reference_application
+from tests.acceptance.shop import (
+    ROOT,
+    Said,
+    Workspace,
+    built_reference_application,
+    with_own_back_end,
+    write_shop,
+)
 from tests.support.web import serving
 
 if TYPE_CHECKING:
@@ -96,6 +103,46 @@ def test_the_reference_application_is_made_again_on_a_machine_that_looks_differe
     said = without_network(workspace, "verify", "--rebuild", "--json", **other)
     assert said.code == 0, said.err
     assert said.document["rebuild"]["image_digest"] == document["image_digest"]
+
+
+_OWN_BACK_END = """\
+import base64
+import hashlib
+import zipfile
+from pathlib import Path
+
+INFO = "NAME-1.0.0.dist-info"
+METADATA = b"Metadata-Version: 2.1\\nName: NAME\\nVersion: 1.0.0\\n"
+WHEEL = b"Wheel-Version: 1.0\\nGenerator: NAME\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+
+
+def line(name, data):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}\\n"
+
+
+def build_wheel(folder, *_):
+    modules = sorted(Path("src").rglob("*.py"))
+    files = {path.relative_to("src").as_posix(): path.read_bytes() for path in modules}
+    files |= {f"{INFO}/METADATA": METADATA, f"{INFO}/WHEEL": WHEEL}
+    record = "".join(line(*file) for file in files.items()) + f"{INFO}/RECORD,,\\n"
+    with zipfile.ZipFile(f"{folder}/NAME-1.0.0-py3-none-any.whl", "w") as archive:
+        for name, data in (files | {f"{INFO}/RECORD": record.encode()}).items():
+            archive.writestr(name, data)
+    return "NAME-1.0.0-py3-none-any.whl"
+"""
+
+
+def test_modules_that_build_themselves_from_nothing_are_made_again(tmp_path: Path) -> None:
+    """PEP 517 with `requires = []` and `backend-path`: no environment is locked, none is needed."""
+    shop = write_shop(tmp_path)
+    for name in ("cart", "host"):
+        with_own_back_end(shop, name, _OWN_BACK_END.replace("NAME", name))
+    document = shop.built()
+    assert inputs_of(shop, document)["build_wheels"] == {}
+    only_what_is_kept(shop)
+    said = shop.xtask("verify", "--rebuild", "--json")
+    assert said.document["rebuild"]["verdict"] == "identical", said.out
 
 
 def test_an_archive_and_a_module_of_a_registry_are_made_again(shop: Workspace) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-NO_REQUIREMENTS = BuildEnvironment((), ())
 OWN_BACK_END = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
@@ -118,7 +117,7 @@ def test_one_broken_module_is_named_among_good_ones(
 def test_broken_back_end_names_its_module(tmp_path: Path, text: str, said: str) -> None:
     broken = own(tmp_path / "broken", text)
     with pytest.raises(BuildError, match="module `broken` cannot be built") as caught:
-        build_wheels([broken], [NO_REQUIREMENTS], tmp_path / "cache")
+        build_wheels([broken], [], tmp_path / "cache")
     assert said in caught.value.message
     assert [path for path in (tmp_path / "cache/wheels").iterdir() if path.is_dir()] == []
 
@@ -128,7 +127,7 @@ def test_refuses_requirements_that_are_not_locked(tmp_path: Path) -> None:
         tmp_path / "greedy", "def get_requires_for_build_wheel(c=None): return ['numpy>=2']\n"
     )
     with pytest.raises(BuildError, match="module `greedy` cannot be built") as caught:
-        build_wheels([greedy], [NO_REQUIREMENTS], tmp_path / "cache")
+        build_wheels([greedy], [], tmp_path / "cache")
     assert "its back end asks for numpy>=2" in caught.value.message
 
 
@@ -136,7 +135,7 @@ def test_refuses_files_that_change_while_they_are_built(tmp_path: Path) -> None:
     changing = own(tmp_path / "changing", "pass")
     (changing.root / "backend.py").write_text("something else")
     with pytest.raises(XtaskError, match=r"backend\.py changed while it was being built"):
-        build_wheels([changing], [NO_REQUIREMENTS], tmp_path / "cache")
+        build_wheels([changing], [], tmp_path / "cache")
 
 
 def test_back_end_cannot_write_into_the_workspace(tmp_path: Path) -> None:
@@ -145,7 +144,7 @@ def test_back_end_cannot_write_into_the_workspace(tmp_path: Path) -> None:
         + PACK
     )
     tidy = own(tmp_path / "tidy", text)
-    assert build_wheels([tidy], [NO_REQUIREMENTS], tmp_path / "cache")["tidy"].path.is_file()
+    assert build_wheels([tidy], [], tmp_path / "cache")["tidy"].path.is_file()
     assert source_files(tidy.root) == tidy.files
 
 

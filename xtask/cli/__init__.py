@@ -9,6 +9,7 @@ import argparse
 import atexit
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -22,6 +23,7 @@ from xtask.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from xtask.cli.command import Command
 
@@ -35,7 +37,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         # time, and most of all at the end, where the interpreter would look through everything.
         gc.disable()
         atexit.register(gc.freeze)
-    words = list(sys.argv[1:] if argv is None else argv)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupted)
+        code = _run(sys.argv[1:])
+        return code if code != Interrupted.exit_code else _leave(code)
+    return _run(list(argv))
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """End what child processes do, so that nobody waits for them, and then as always."""
+    from xtask.process import end_all  # noqa: PLC0415 - start-up
+
+    end_all()
+    signal.default_int_handler(number, frame)
+
+
+def _leave(code: int) -> NoReturn:
+    """End with what threads still wait for: somebody else's answer, which nobody wants now."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(words: list[str]) -> int:
     output = Output(as_json="--json" in words)
     workspace = Path()
     try:

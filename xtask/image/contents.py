@@ -156,9 +156,17 @@ def _unpack(wheel: Path, site: str) -> tuple[list[Entry], str]:
                     entries.append(Entry(place, data, mode))
             return entries, f"{source.dist_info_dir}/RECORD"
     except (InstallerError, *_UNREADABLE) as error:
-        raise UntrustedError(f"{wheel.name} is not a valid wheel: {error}") from error
+        message = f"{wheel.name} is not a valid wheel: {_reason(error, wheel)}"
+        raise UntrustedError(message) from error
     except UntrustedError as error:
         raise UntrustedError(f"{wheel.name}: {error.message}", help=error.help) from error
+
+
+def _reason(error: Exception, wheel: Path) -> str:
+    """Return what is wrong with a wheel, and of many such things the first."""
+    issues = [str(one).removeprefix(f"In {wheel}, ") for one in getattr(error, "issues", ())]
+    more = f", and {len(issues) - 1} more" if len(issues) > 1 else ""
+    return f"{issues[0]}{more}" if issues else str(error)
 
 
 def _require_recorded(path: str, digest: str, size: str, data: bytes) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from xtask.files import write_if_changed
+from xtask.process import ended_by_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,18 +37,20 @@ class HookWorker:
         """Start it with the Python of a build environment; it imports `preload` without asking."""
         self.output = ""
         self.started_with = (python, preload)
-        self._process = subprocess.Popen(  # not process.run: this child outlives one call
-            [python, "-I", _PROGRAM, *preload],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={
-                "PATH": f"{python.parent}:{os.defpath}",
-                "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
-                "PYTHONHASHSEED": "0",
-                "LC_ALL": "C.UTF-8",
-            },
+        self._process = ended_by_interrupts(
+            subprocess.Popen(  # not process.run: this child outlives one call
+                [python, "-I", _PROGRAM, *preload],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={
+                    "PATH": f"{python.parent}:{os.defpath}",
+                    "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+                    "PYTHONHASHSEED": "0",
+                    "LC_ALL": "C.UTF-8",
+                },
+            )
         )
 
     def __call__(
@@ -161,15 +164,17 @@ class HookWorkers:
     @contextmanager
     def borrow(self, *, reusable: bool) -> Iterator[HookWorker]:
         """Yield a worker; a back end that is not reusable gets a new one and leaves none."""
-        kept = self._idle.get()
-        if kept and not reusable:
-            kept.close()
-            kept = None
-        worker = kept or HookWorker(self.python)
+        worker = self._idle.get()
         try:
+            if worker and not reusable:
+                worker.close()
+            if worker is None or not reusable:
+                worker = HookWorker(self.python)
             yield worker
         except BaseException:
-            worker.close()
+            if worker:
+                worker.close()
+            # Whoever waits for a place gets it, and whoever ends all of them finds it.
             self._idle.put(None)
             raise
         if not reusable:

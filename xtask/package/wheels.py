@@ -29,6 +29,7 @@ from xtask.package.requirements import applicable, download, downloaded, pin, uv
 from xtask.package.target import RUNNING
 from xtask.process import run
 from xtask.receipts import Receipts, write_inputs
+from xtask.resolve.lock import BuildEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from xtask.package.hooks import HookWorker
     from xtask.package.sources import SourceFile
     from xtask.receipts import Inputs
-    from xtask.resolve.lock import BuildEnvironment
 
 # Back ends without state that one build leaves for the next, with what they load to make a wheel:
 # much of it only when they are asked to.
@@ -107,10 +107,14 @@ class WheelBuilder:
         cache: Path,
         early: EarlyWorker | None = None,
     ) -> None:
-        """See what is missing in `cache`; each project's requirements have their environment."""
+        """See what is missing in `cache`; each project's requirements have their environment.
+
+        Where nothing is required, nothing is locked: that environment is the bare Python.
+        """
         self._cache = cache
         self._early = early or EarlyWorker(cache)
-        self._locked = {environment.requires: environment for environment in environments}
+        bare = BuildEnvironment((), ())
+        self._locked = {locked.requires: locked for locked in (bare, *environments)}
         self._receipts = Receipts(cache / "wheels")
         self._places = {
             project.name: cache / "wheels" / _key(project, self._locked[project.requires])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -35,6 +36,24 @@ def test_the_first_failure_ends_waits_and_what_has_not_begun() -> None:
         in_parallel(act, range(50), retries)
     assert len(begun) <= 5
     assert in_parallel(abs, [-1], retries) == [1]
+
+
+def test_an_interrupt_waits_for_nobody_who_hears_nothing() -> None:
+    retries, answered = replace(QUICK, stopped=threading.Event()), threading.Event()
+
+    def silent(number: int) -> None:
+        if number == 1:
+            signal.raise_signal(signal.SIGINT)
+        answered.wait(30)
+
+    begin = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_parallel(silent, range(8), retries)
+        assert time.monotonic() - begin < 5
+        assert retries.stopped.is_set()
+    finally:
+        answered.set()
 
 
 def test_what_runs_is_told_to_stop() -> None:

@@ -27,19 +27,19 @@ def in_parallel(
 
     After the first failure nothing new is begun, what runs is stopped, and the failure is raised.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         futures = [pool.submit(action, item) for item in items]
-        try:
-            done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-            failed = any(future.exception() for future in done)
-        except BaseException:
-            failed, waiting = True, set(futures)
-            raise
-        finally:
-            if failed:
-                retries.stopped.set()
-                for future in waiting:
-                    future.cancel()
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        failed = any(future.exception() for future in done)
+    except BaseException:
+        # A registry that says nothing may go on so for a minute, which an interrupt has not.
+        retries.stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    if failed:
+        retries.stopped.set()
+    pool.shutdown(cancel_futures=failed)
     retries.stopped.clear()
     errors = [
         error for future in futures if not future.cancelled() if (error := future.exception())
