@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.shop import Workspace, built_reference_application
+from xtask.image.evidence.cosign import COSIGN_KIND
+from xtask.image.evidence.referrers import attached
 from xtask.image.layout import Layout
 from xtask.resolve.lock import normalised
 
@@ -133,6 +135,25 @@ def test_a_build_with_a_key_is_signed_and_a_byte_that_changes_is_named(shop: Wor
     assert said.code == 5
     assert "FAILED          image" in said.out
     assert "is not verified: image: blob" in said.err
+
+
+def test_every_blob_of_the_evidence_is_hashed_also_those_for_other_programs(
+    shop: Workspace,
+) -> None:
+    assert shop.xtask("keys", "init").code == 0
+    built = shop.built()
+    layout = Layout(shop.root / "releases" / "oci")
+    manifests = attached(layout, built["image_digest"])
+    (signed,) = manifests[COSIGN_KIND]["layers"]
+    path = layout.path(signed["digest"])
+    path.write_bytes(b"x" * signed["size"])
+    said = shop.xtask("verify")
+    assert said.code == 5
+    assert f"evidence: blob {signed['digest']} (evidence of kind {COSIGN_KIND})" in said.err
+    path.unlink()
+    assert shop.xtask("verify").code == 5
+    assert shop.built()["image_digest"] == built["image_digest"]
+    assert shop.xtask("verify").code == 0
 
 
 def test_a_key_that_others_may_read_signs_nothing(shop: Workspace) -> None:

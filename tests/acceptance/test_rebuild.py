@@ -21,6 +21,10 @@ from tests.acceptance.shop import (
     write_shop,
 )
 from tests.support.web import serving
+from xtask.digest import hex_of
+from xtask.errors import UntrustedError
+from xtask.pipeline.building import inventory
+from xtask.settings import Workspace as RealWorkspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +147,30 @@ def test_modules_that_build_themselves_from_nothing_are_made_again(tmp_path: Pat
     only_what_is_kept(shop)
     said = shop.xtask("verify", "--rebuild", "--json")
     assert said.document["rebuild"]["verdict"] == "identical", said.out
+
+
+def test_what_a_bundle_says_that_it_needs_is_enough(shop: Workspace) -> None:
+    old = shop.built()
+    shop.edit("modules/cart/src/cart/api.py", "object()", "print")
+    assert shop.built()["image_digest"] != old["image_digest"]
+    folder = RealWorkspace(shop.root)
+    needed = inventory.needed(shop.root / old["bundle"], folder)
+    blobs = {folder.layout / "blobs" / "sha256" / hex_of(digest) for digest in needed.blobs}
+    there = {path for path in folder.inputs.rglob("*") if path.is_file()}
+    there |= {*(folder.layout / "blobs" / "sha256").iterdir()}
+    assert needed.inputs | blobs < there
+    for path in there - needed.inputs - blobs:
+        path.unlink()
+    said = shop.xtask("verify", old["build_id"], "--rebuild", "--json")
+    assert said.code == 0, said.err
+    assert said.document["rebuild"]["verdict"] == "identical"
+
+
+def test_a_damaged_bundle_does_not_say_what_can_be_removed(shop: Workspace) -> None:
+    bundle = shop.root / shop.built()["bundle"]
+    (bundle / "image.json").write_text("{}")
+    with pytest.raises(UntrustedError):
+        inventory.needed(bundle, RealWorkspace(shop.root))
 
 
 def test_an_archive_and_a_module_of_a_registry_are_made_again(shop: Workspace) -> None:

@@ -166,6 +166,34 @@ class Layout(Blobs):
             now = {str(one["digest"]) for one in self._manifests()}
         return sorted({str(one["digest"]) for one in before} - now)
 
+    def reachable(self, image: str) -> frozenset[str]:
+        """Return the digests of all that an image and the evidence about it are made of.
+
+        Raises:
+            UntrustedError: a document of them is missing, altered, or none.
+        """
+        found: set[str] = set()
+        todo = [image]
+        while todo:
+            digest = todo.pop()
+            if digest not in found:
+                found.add(digest)
+                manifests, blobs = self._named_by(digest)
+                found |= blobs
+                todo += manifests
+        return frozenset(found)
+
+    def _named_by(self, digest: str) -> tuple[list[str], set[str]]:
+        """Return the manifests that a manifest or index leads to, and the blobs that it names."""
+        document = self.read_json(digest)
+        try:
+            manifests = [str(one["digest"]) for one in document.get("manifests", ())]
+            named = [document["config"], *document["layers"]] if "config" in document else []
+            blobs = {str(one["digest"]) for one in named}
+        except (KeyError, TypeError) as error:
+            raise UntrustedError(f"blob {digest} is not an image manifest") from error
+        return [*manifests, *(str(one["digest"]) for one in self.referrers(digest))], blobs
+
     def verify(self, image: str) -> None:
         """Hash the image's manifest, config and layers again, of each platform that it is for.
 

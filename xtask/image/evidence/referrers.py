@@ -15,7 +15,7 @@ from xtask.errors import UntrustedError
 from xtask.image.layout import INDEX_TYPE, MANIFEST_TYPE, REFERENCE, SUBJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xtask.image.layout import Layout
 
@@ -81,6 +81,22 @@ def attached(layout: Layout, image: str) -> dict[str, dict[str, Any]]:
         if not isinstance(kind, str) or found.setdefault(kind, manifest) is not manifest:
             raise UntrustedError(f"evidence of kind {kind!r} is there twice, or has no kind")
     return found
+
+
+def require_blobs(layout: Layout, manifests: Iterable[Mapping[str, Any]]) -> None:
+    """Hash again every blob that manifests of evidence name.
+
+    Raises:
+        UntrustedError: one is missing, altered, or not described.
+    """
+    for manifest in manifests:
+        try:
+            parts = [(str(one["digest"]), one["size"]) for one in manifest["layers"]]
+            parts.append((str(manifest["config"]["digest"]), manifest["config"]["size"]))
+        except (KeyError, TypeError) as error:
+            raise UntrustedError("evidence is not made of blobs") from error
+        for digest, size in parts:
+            layout.require(digest, size, f" (evidence of kind {manifest.get('artifactType')})")
 
 
 def content(layout: Layout, manifest: Mapping[str, Any]) -> tuple[bytes, str]:

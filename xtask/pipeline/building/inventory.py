@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import hex_of, sha256, sha256_file
 from xtask.errors import UntrustedError
 from xtask.image.evidence.strict import read_object
+from xtask.image.layout import Layout
 from xtask.package import sources
 from xtask.package.sources import SourceFile
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 NAME = "inputs.json"
 SCHEMA = 1
+
+
+class Needed(NamedTuple):
+    """What a bundle needs: files in `releases/inputs`, and digests of blobs in `releases/oci`."""
+
+    inputs: frozenset[Path]
+    blobs: frozenset[str]
 
 
 def blob_path(workspace: Workspace, digest: str) -> Path:
@@ -99,6 +107,35 @@ def complete(bundle: Path, workspace: Workspace) -> list[Path]:
         return []
     found = [bundle / NAME, *sorted(set(needed.values()))]
     return found if needed and all(path.is_file() for path in found) else []
+
+
+def needed(bundle: Path, workspace: Workspace) -> Needed:
+    """Return what has to stay so that a bundle can be verified, released and built again.
+
+    Everything else in both folders can be removed, when no other bundle needs it. A bundle of an
+    older xtask without `inputs.json` needs its image only.
+
+    Raises:
+        UntrustedError: the bundle, its image or its evidence is damaged: nothing is known then.
+    """
+    try:
+        described = (bundle / "image.json").read_bytes()
+    except OSError as error:
+        raise UntrustedError(f"image.json in {bundle.name} is gone", help="build again") from error
+    image = str(read_object(described, "image.json in the bundle").get("image_digest"))
+    blobs = Layout(workspace.layout).reachable(image)
+    document = read_inputs(bundle)
+    if document is None:
+        return Needed(frozenset(), blobs)
+    try:
+        below = {
+            _digest(layer["digest"])
+            for base in document["bases"].values()
+            for layer in base["layers"]
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UntrustedError(f"{NAME} in the bundle describes no base") from error
+    return Needed(frozenset(paths(document, workspace).values()), blobs | below)
 
 
 def _digest(value: object) -> str:

@@ -156,7 +156,9 @@ def _checks(
     layout = Layout(workspace.layout)
 
     def evidence() -> str:
-        found.append(_evidence(layout, str(build.image_digest)))
+        image = str(build.image_digest)
+        found.append(_evidence(layout, image))
+        referrers.require_blobs(layout, referrers.attached(layout, image).values())
         _require_same_copies(workspace, build, found[0])
         return f"{SBOM_NAME} and {PROVENANCE_NAME}, in the layout and in the bundle"
 
