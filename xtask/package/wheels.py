@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import XtaskError
+from xtask.package import environments
 from xtask.package.declared import Seen, imported
 from xtask.package.hooks import EarlyWorker, HookWorkers
-from xtask.package.requirements import applicable, download, downloaded, pin, uv
-from xtask.package.target import RUNNING
-from xtask.process import run
+from xtask.package.requirements import pin
 from xtask.receipts import Receipts, write_inputs
 from xtask.resolve.lock import BuildEnvironment
 
@@ -103,7 +102,7 @@ class WheelBuilder:
     def __init__(
         self,
         projects: Sequence[Project],
-        environments: Sequence[BuildEnvironment],
+        locked: Sequence[BuildEnvironment],
         cache: Path,
         early: EarlyWorker | None = None,
     ) -> None:
@@ -114,7 +113,7 @@ class WheelBuilder:
         self._cache = cache
         self._early = early or EarlyWorker(cache)
         bare = BuildEnvironment((), ())
-        self._locked = {locked.requires: locked for locked in (bare, *environments)}
+        self._locked = {each.requires: each for each in (bare, *locked)}
         self._receipts = Receipts(cache / "wheels")
         self._places = {
             project.name: cache / "wheels" / _key(project, self._locked[project.requires])
@@ -133,7 +132,7 @@ class WheelBuilder:
     def __enter__(self) -> Self:
         for project in self._missing:
             environment = self._locked[project.requires]
-            is_made = _is_made(_environment_folder(environment, self._cache))
+            is_made = environments.is_made(environment, self._cache)
             if is_made and len(self._missing) == 1:
                 self._workers_for(project)
             else:
@@ -186,7 +185,7 @@ class WheelBuilder:
         """Return what runs the hooks of a project, after making its environment."""
         with self._making:
             if project.requires not in self._workers:
-                python = _environment(self._locked[project.requires], self._cache)
+                python = environments.python_of(self._locked[project.requires], self._cache)
                 preload = _REUSABLE.get(project.back_end, ())
                 early = self._early.take(python, preload)
                 workers = HookWorkers(python, self._width, preload, early)
@@ -311,38 +310,3 @@ def _require_locked(project: Project, wanted: set[str]) -> None:
             f"its back end asks for {', '.join(extra)}, which `[build-system] requires` in its "
             "pyproject.toml does not name",
         )
-
-
-def _environment_folder(environment: BuildEnvironment, cache: Path) -> Path:
-    key = hex_of(sha256_of([environment.document(), sys.version, sys.base_prefix]))
-    return cache / "build" / key
-
-
-def _is_made(folder: Path) -> bool:
-    return (folder / "complete").exists()
-
-
-def _environment(environment: BuildEnvironment, cache: Path) -> Path:
-    """Return the Python of an isolated environment with exactly the locked packages."""
-    folder = _environment_folder(environment, cache)
-    python = folder / "bin" / "python"
-    if not _is_made(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        clean = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        run([uv(), "venv", "--quiet", "--python", sys.executable, str(folder)], env=clean)
-        install = [uv(), "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
-        install += ["--only-binary", ":all:", "--compile-bytecode"]
-        run([*install, *_locked_wheels(environment, folder, cache)], env=clean)
-        (folder / "complete").touch()
-    return python
-
-
-def _locked_wheels(environment: BuildEnvironment, folder: Path, cache: Path) -> list[str]:
-    """Return the words that let uv install the locked wheels; the kept ones, if they are kept."""
-    packages = applicable(environment.packages, RUNNING)
-    if packages and downloaded(packages, cache):
-        kept = download(packages, cache)
-        return ["--offline", "--no-index", *(str(path) for path, _ in kept.values())]
-    listing = folder / "requirements.txt"
-    listing.write_text("".join(f"{pin(package)}\n" for package in packages))
-    return ["--require-hashes", "--requirement", str(listing)]

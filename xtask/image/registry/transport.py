@@ -148,20 +148,21 @@ class Transport:
     ) -> RegistryError:
         """Return the error for an answer that nobody can do anything with."""
         code, message = said(body)
+        pause = _retry_after(headers.get("Retry-After"))
         phrase = http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else ""
         words = " ".join(part for part in (str(status), message or phrase) if part)
         hints = {
             401: f"log in with: docker login {self.registry}",
             403: f"log in as somebody who may: docker login {self.registry}",
             404: "check the name of the repository and the image",
-            429: "the registry asks for a pause: try again later",
+            429: f"the registry asks for a pause{_length(pause)}: try again later",
         }
         return RegistryError(
             f"{request.method} {without_query(request.url)}: {words}",
             status=status,
             code=code,
             transient=status in _TRANSIENT,
-            retry_after=_retry_after(headers.get("Retry-After")),
+            retry_after=pause,
             help=hints.get(status),
         )
 
@@ -283,6 +284,10 @@ class Transport:
                     else urllib3.PoolManager(maxsize=WORKERS)
                 )
             return self._pools[proxy]
+
+
+def _length(pause: float | None) -> str:
+    return f" of {pause:g} s" if pause else ""
 
 
 def _retry_after(header: str | None) -> float | None:
