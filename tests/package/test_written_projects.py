@@ -67,6 +67,14 @@ def built(found: list[Module], environment: BuildEnvironment, cache: Path) -> di
         return builder.build()
 
 
+@pytest.mark.parametrize(
+    "text", ['x; platform_version == "\U0001f600"', "x\x7f\u2028", 'x"]\ny = ["']
+)
+def test_any_text_of_a_requirement_is_the_text_of_the_project(tmp_path: Path, text: str) -> None:
+    found = replace(module(tmp_path), dependencies=(Dependency(text, HERE),))
+    assert tomllib.loads(written_project(found))["project"]["dependencies"] == [text]
+
+
 @pytest.mark.requires("index")
 def test_wheel_holds_the_folder_under_its_package_and_nothing_above(
     tmp_path: Path, hatchling: BuildEnvironment, cache: Path

@@ -1,8 +1,9 @@
-"""Foreign text in every text of every dialect, and what of it may be in generated files.
+"""Foreign text in every text of every dialect, and what of it may be in files that xtask writes.
 
 Products are made of the golden one of five systems, with hostile text in it. One that is refused
-is not looked at further; of one that is accepted every generated file is compared with lists of
-what is allowed, see `verdicts`. `python -m tests.property` runs a campaign.
+is not looked at further; of one that is accepted every generated file, and the project that is
+written for a folder, is compared with lists of what is allowed, see `verdicts`. What the verbs of
+authors write is looked at too. `python -m tests.property` runs a campaign.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tomlkit
 
+from tests.property import authored
 from tests.property.verdicts import examine
 from tests.support.manifests import paths
 from xtask.errors import InvalidError
@@ -54,17 +56,24 @@ TEXTS = (
 # What people read, which takes nearly any text; a parent is named by the text of a link.
 _PROSE = frozenset(
     {"display_name", "displayName", "description", "author", "license", "title", "icon", "label"}
-    | {"summary", "category", "nav_label", "page_title", "parent", "website"}
+    | {"summary", "category", "nav_label", "page_title", "parent", "website", "nav_group"}
 )
-_OFTEN, _RARELY = 0.5, 0.1
+_OFTEN, _RARELY, _HARDLY_EVER = 0.5, 0.1, 0.04
 
 
 class Outcome(NamedTuple):
-    """What became of one product: where more than prose was changed, why it was refused."""
+    """What became of one product: where more than prose was changed, why it was refused.
+
+    `nodes` and `texts` are those of generated code, see `Seen`; `begun` and
+    `added` say what the verbs of authors took.
+    """
 
     changed: frozenset[str]
     codes: frozenset[str]
     nodes: int
+    texts: int
+    begun: bool
+    added: bool
 
 
 def outcomes(seed: int, count: int, root: Path) -> Iterator[Outcome]:
@@ -81,9 +90,10 @@ def outcomes(seed: int, count: int, root: Path) -> Iterator[Outcome]:
             (root / path).write_bytes(data)
         changed = _change(random, root)
         try:
-            outcome = Outcome(changed, frozenset(), examine(root))
+            verbs = authored.outcome(random, text(random))
+            outcome = Outcome(changed, frozenset(), *examine(root), *verbs)
         except InvalidError as error:
-            outcome = Outcome(changed, _codes(error), 0)
+            outcome = Outcome(changed, _codes(error), 0, 0, *verbs)
         except BaseException as error:
             error.add_note(f"product {number} of seed {seed}")
             raise
@@ -106,7 +116,9 @@ def _change(random: Random, root: Path) -> frozenset[str]:
     spelled: dict[str, str] = {}
     for values in documents.values():
         _change_prose(random, values, spelled)
-    strange = [path for path in DIALECTS if random.random() < _RARELY]
+    requirement = f"pandas>=2; platform_version != {text(random)!r}"
+    documents["crm/__manifest__.py"]["external_dependencies"]["python"] = [requirement]
+    strange = [path for path in DIALECTS if random.random() < _HARDLY_EVER]
     for path in strange:
         _change_any(random, documents[path])
     for path, values in documents.items():
@@ -145,16 +157,18 @@ def _change_prose(random: Random, values: dict[str, Any], spelled: dict[str, str
 
 
 def _change_any(random: Random, values: dict[str, Any]) -> None:
-    """Replace or surround one value or key, whatever it is."""
-    path = random.choice([*paths(values)])
-    value, hostile = _at(values, path), text(random)
-    if isinstance(path[-1], str) and random.random() < _OFTEN / 2:
+    """Replace or surround one text or key, whatever it is; other types have no room for text."""
+    keys = [path for path in paths(values) if isinstance(path[-1], str)]
+    texts = [path for path in paths(values) if isinstance(_at(values, path), str)]
+    hostile = text(random)
+    if random.random() < _OFTEN / 2:
+        path = random.choice(keys)
         inside = _at(values, path[:-1])
         inside[hostile] = inside.pop(path[-1])
-    elif isinstance(value, str) and random.random() < _OFTEN:
-        _put(values, path, value + hostile)
     else:
-        _put(values, path, hostile)
+        path = random.choice(texts)
+        around = (_at(values, path), "") if random.random() < _OFTEN else ("", "")
+        _put(values, path, hostile.join(around))
 
 
 def _at(values: Any, path: Path_) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.property import attacks
-from tests.property.verdicts import keys, plain, strange_code, strange_lines
+from tests.property.verdicts import keys, plain, strange_code, strange_lines, strange_project
 from tests.support import workspace
 from xtask.generate.tree import generate
 
@@ -31,8 +32,11 @@ def test_foreign_text_never_becomes_code(tmp_path: Path) -> None:
     found = list(attacks.outcomes(0, COUNT, tmp_path / "product"))
     accepted = [outcome for outcome in found if not outcome.codes]
     assert len(found) == COUNT
-    assert len(accepted) > COUNT // 3  # otherwise little was compared
+    assert len(accepted) > COUNT * 2 // 3  # otherwise little was compared
     assert min(outcome.nodes for outcome in accepted) > 1000
+    assert min(outcome.texts for outcome in accepted) > 10
+    assert COUNT // 3 < sum(outcome.begun for outcome in found) < COUNT
+    assert COUNT // 3 < sum(outcome.added for outcome in found) < COUNT
 
 
 def test_one_seed_makes_the_same_products(tmp_path: Path) -> None:
@@ -102,6 +106,13 @@ def test_notices_lines_of_a_route_map_that_are_not_ours(line: str) -> None:
     files = {file.name: file.data.decode() for file in generate(workspace.selection(attacks.BASE))}
     assert list(strange_lines(files["routes.ts"])) == []
     assert list(strange_lines(f"{files['routes.ts']}{line}\n"))
+
+
+@pytest.mark.parametrize("name", ["modules-x.y", 'modules-x"\nscripts = "'])
+def test_notices_a_project_that_says_more(name: str) -> None:
+    modules = {module.name: module for module in workspace.selection(attacks.BASE).modules}
+    assert [*strange_project(modules["crm"])] == []
+    assert [*strange_project(replace(modules["crm"], distribution=name))]
 
 
 def test_notices_keys_but_not_those_of_values() -> None:

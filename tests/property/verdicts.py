@@ -1,19 +1,23 @@
-"""What generated files may be made of: everything else would be code of somebody else."""
+"""What files made by xtask may be made of: everything else would be code of somebody else."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.support import workspace
 from xtask.generate.tree import generate
+from xtask.manifest.project import written_project
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    from xtask.manifest.module import Module
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -31,10 +35,20 @@ _LINE = re.compile("|".join(_LINES))
 # Parts of manifests that hold any JSON value, so that keys of theirs are foreign.
 _FOREIGN = frozenset({"default", "values", "options"})
 _NUMBERS = (int, float, type(None), str)
+_PLAIN = re.compile(r"[\w ./:*-]*", re.ASCII)
+_DISTRIBUTION = re.compile(r"modules-[a-z0-9]+(-[a-z0-9]+)*")
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,2}(-(alpha|beta|rc)(\.?[0-9]+)?)?")
 
 
-def examine(root: Path) -> int:
-    """Return how many syntax nodes a product's generated code has, all of which are allowed.
+class Seen(NamedTuple):
+    """How many syntax nodes generated code has, and how many of its texts are no plain words."""
+
+    nodes: int
+    texts: int
+
+
+def examine(root: Path) -> Seen:
+    """Return what a product's generated code has, all of which is allowed.
 
     Raises:
         AssertionError: something else is in a generated file.
@@ -55,8 +69,39 @@ def examine(root: Path) -> int:
     said = [module.description for module in selection.modules]
     assert said == [module["description"] for module in known]
     assert _anonymous(files["modules.d.ts"]) == _anonymous(plain()["modules.d.ts"])
+    for module in selection.modules:
+        assert not module.is_package or [*strange_project(module)] == []
     trees = [ast.parse(source) for name, source in files.items() if name.endswith(".py")]
-    return sum(len([*ast.walk(tree)]) for tree in trees)
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return Seen(len(nodes), sum(map(_is_strange_text, nodes)))
+
+
+def _is_strange_text(node: ast.AST) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and not _PLAIN.fullmatch(text)
+
+
+def strange_project(module: Module) -> Iterator[str]:
+    """Yield what the project that xtask writes for a folder says more than its module's facts."""
+    found = tomllib.loads(written_project(module))
+    project, build = found.pop("project"), found.pop("build-system")
+    folder = module.package.replace(".", "/")
+    wheel = {"only-include": [folder], "exclude": [f"/{folder}/tests/"]}
+    wanted = {"build": {"ignore-vcs": True, "targets": {"wheel": wheel}}}
+    if found != {"tool": {"hatch": wanted}}:
+        yield f"{found}"
+    if build != {"requires": ["hatchling>=1.25"], "build-backend": "hatchling.build"}:
+        yield f"{build}"
+    if not (
+        _DISTRIBUTION.fullmatch(project.pop("name"))
+        and re.fullmatch(_VERSION, project.pop("version"))
+    ):
+        yield "its name or its version"
+    if project != {
+        "requires-python": ">=3.11",
+        "dependencies": [item.text for item in module.dependencies],
+    }:
+        yield f"{project}"
 
 
 @cache

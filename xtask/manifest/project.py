@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Place, Problems
 from xtask.manifest.module import Dependency
-from xtask.manifest.notation.toml import read_toml
+from xtask.manifest.notation.toml import read_toml, toml_text, toml_texts
 from xtask.manifest.table import Table
 
 if TYPE_CHECKING:
@@ -80,18 +79,18 @@ def written_project(module: Module) -> str:
     return "\n".join(
         [
             "[build-system]",
-            f"requires = {json.dumps(list(_WRITTEN_REQUIRES))}",
+            f"requires = {toml_texts(_WRITTEN_REQUIRES)}",
             'build-backend = "hatchling.build"',
             "[project]",
-            f"name = {json.dumps(module.distribution)}",
-            f"version = {json.dumps(_written_version(module))}",
-            f"requires-python = {json.dumps(_WRITTEN_PYTHON)}",
-            f"dependencies = {json.dumps([item.text for item in module.dependencies])}",
+            f"name = {toml_text(module.distribution or module.name)}",
+            f"version = {toml_text(_written_version(module))}",
+            f"requires-python = {toml_text(_WRITTEN_PYTHON)}",
+            f"dependencies = {toml_texts(item.text for item in module.dependencies)}",
             "[tool.hatch.build]",
             "ignore-vcs = true",
             "[tool.hatch.build.targets.wheel]",
-            f"only-include = {json.dumps([folder])}",
-            f"exclude = {json.dumps([f'/{folder}/tests/'])}",
+            f"only-include = {toml_texts([folder])}",
+            f"exclude = {toml_texts([f'/{folder}/tests/'])}",
             "",
         ]
     )

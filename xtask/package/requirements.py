@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xtask.digest import hex_of, sha256_file, sha256_of
 from xtask.errors import UntrustedError, XtaskError
+from xtask.manifest.notation.toml import toml_texts
 from xtask.process import ProcessError, run
 from xtask.resolve.lock import PYTHON, BuildEnvironment, Package, normalised
 
@@ -136,10 +136,10 @@ def uv() -> str:
 def _project(folder: Path, name: str, texts: Sequence[str]) -> str:
     """Write a project that stands for one module, so that uv's messages name the module."""
     folder.mkdir()
-    quoted = ", ".join(json.dumps(text) for text in texts)
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "{_MODULE}{name}"\nversion = "0"\n'
-        f'requires-python = ">={PYTHON}"\ndependencies = [{quoted}]\n'
+        f'requires-python = ">={PYTHON}"\ndependencies = {toml_texts(texts)}\n',
+        encoding="utf-8",
     )
     return f"{_MODULE}{name} @ {folder.as_uri()}\n"
 

@@ -22,6 +22,7 @@ from xtask.manifest.entries import (
     RegistrySource,
     SearchSource,
 )
+from xtask.manifest.notation.toml import toml_text, toml_texts
 from xtask.resolve.pins import Pin, parse_pin
 
 if TYPE_CHECKING:
@@ -192,47 +193,39 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield f'python = ">={PYTHON}"'
     yield ""
     yield "[base]"
-    yield f"name = {_text(lock.base)}"
+    yield f"name = {toml_text(lock.base)}"
     if lock.base_digest:
-        yield f"digest = {_text(lock.base_digest)}"
+        yield f"digest = {toml_text(lock.base_digest)}"
     yield f"machine_local = {json.dumps(lock.machine_local)}"
     for module in lock.modules:
         yield from ("", "[[module]]")
         for key in ("name", "version", "source"):
-            yield f"{key} = {_text(getattr(module, key))}"
+            yield f"{key} = {toml_text(getattr(module, key))}"
         for key in ("requires", "dependencies", "build_requires"):
-            yield f"{key} = {_texts(getattr(module, key))}"
+            yield f"{key} = {toml_texts(getattr(module, key))}"
         if module.automatic:
             yield "automatic = true"
     for part in lock.left_out:
-        yield from ("", "[[left_out]]", f"name = {_text(part.name)}")
-        yield f"source = {_text(part.source)}"
+        yield from ("", "[[left_out]]", f"name = {toml_text(part.name)}")
+        yield f"source = {toml_text(part.source)}"
     for package in lock.packages:
         yield from ("", "[[package]]", *_package(package))
     for environment in lock.builds:
-        yield from ("", "[[build]]", f"requires = {_texts(environment.requires)}")
+        yield from ("", "[[build]]", f"requires = {toml_texts(environment.requires)}")
         for package in environment.packages:
             yield from ("", "[[build.package]]", *_package(package))
 
 
 def _package(package: Package) -> Iterator[str]:
-    yield f"name = {_text(package.name)}"
-    yield f"version = {_text(package.version)}"
+    yield f"name = {toml_text(package.name)}"
+    yield f"version = {toml_text(package.version)}"
     if package.marker:
-        yield f"marker = {_text(package.marker)}"
-    yield f"required_by = {_texts(package.required_by)}"
+        yield f"marker = {toml_text(package.marker)}"
+    yield f"required_by = {toml_texts(package.required_by)}"
     yield "hashes = ["
-    yield from (f"    {_text(digest)}," for digest in package.hashes)
+    yield from (f"    {toml_text(digest)}," for digest in package.hashes)
     yield "]"
 
-
-def _text(value: str) -> str:
-    """Return a TOML basic string; JSON's escapes are a subset of TOML's but for DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _texts(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(map(_text, values)) + "]"
 
 
 def parse_lock(values: Mapping[str, Any]) -> Lock:

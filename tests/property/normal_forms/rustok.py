@@ -107,7 +107,7 @@ def _shapes(draw: st.DrawFn, depth: int) -> Shape:
 @st.composite
 def _setting(draw: st.DrawFn, key: str, shape: Shape) -> Setting:
     """Draw a setting, of which a text has the pattern that its length is."""
-    if shape.type == "string" and shape.maximum:
+    if shape.type == "string" and shape.maximum is not None:
         shape = shape._replace(pattern=f"(?s:.{{{shape.minimum},{shape.maximum}}})")
     default = draw(parts.maybe(values_of(shape)))
     required, description = draw(st.booleans()), draw(parts.PROSE)

@@ -1,4 +1,4 @@
-"""Reading TOML with the place of every key and value.
+"""Reading TOML with the place of every key and value, and writing its strings.
 
 `tomli` gives the values; tree-sitter gives the places, and is asked only when somebody is
 shown one.
@@ -6,6 +6,7 @@ shown one.
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,12 +17,22 @@ from xtask.diagnostics import KeyPath, Part, Problems, Source, Span
 from xtask.manifest.notation.text import Read, broken, checked, nearest, read_text, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tree_sitter import Node
 
 _MISSPELT = re.compile(r"(?P<message>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)")
+
+
+def toml_text(value: str) -> str:
+    """Return a TOML basic string; JSON's escapes are a subset of TOML's but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def toml_texts(values: Iterable[str]) -> str:
+    """Return a TOML array of basic strings on one line."""
+    return "[" + ", ".join(map(toml_text, values)) + "]"
 
 
 def read_toml(path: Path, shown: str, problems: Problems) -> Read | None:
