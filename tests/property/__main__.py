@@ -66,8 +66,8 @@ left out, and the `pyproject.toml` that is written for a folder says name, versi
 of the module and nothing else that is not the same for all.
 
 With each product a module is begun and one is added, with hostile words: {begun:,} and {added:,}
-were taken. Their files have the syntax that they have with plain words, and `modules.toml` is as before
-but for one line, which says what was asked for.
+were taken. Their files have the syntax that they have with plain words, and `modules.toml` is as
+before but for one line, which says what was asked for.
 
 {table(("a value or key of", "products", "accepted"), rows)}
 

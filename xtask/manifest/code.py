@@ -33,8 +33,8 @@ _MANY = 1000
 # Nodes that have a scope of their own, so that what they bind is not bound at the top.
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # What takes more than a second or 256 MiB to parse was not written by people.
-_MAX_TOKENS, _MAX_BRACES = 120_000, 3_000_000_000
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+MAX_TOKENS, _MAX_BRACES = 70_000, 3_000_000_000
+TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 # With one of these any name may be there: a star import, and PEP 562.
 _ANYTHING = frozenset({"*", "__getattr__"})
 
@@ -153,8 +153,8 @@ def _analysed(shown: str, path: str, text: str) -> Code | Diagnostic:
         return Place(source, tuple(span(node, lines)))
 
     # An f-string is read once more for each of its braces.
-    tokens = sum(1 for _ in _TOKEN.finditer(text)) if len(text) > _MAX_TOKENS else 0
-    if tokens > _MAX_TOKENS or text.count("{") * len(text) > _MAX_BRACES:
+    tokens = sum(1 for _ in TOKEN.finditer(text)) if len(text) > MAX_TOKENS else 0
+    if tokens > MAX_TOKENS or text.count("{") * len(text) > _MAX_BRACES:
         return _unreadable(source, "has more code than one file should")
     try:
         return _code(path, parse(text), place)

@@ -14,6 +14,8 @@ from typing import Any
 MAX_LENGTH = 500
 MAX_TEXT = 1_000
 """Characters of a text that is matched."""
+MAX_STEPS = 50_000
+"""Characters of a text times instructions of an expression, which is how long matching takes."""
 _MAX_BYTES = 1 << 16
 _UNICODE_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9A-Fa-f]{4})")
 
@@ -39,14 +41,17 @@ def anywhere(text: str) -> str:
 
 
 def follows(text: str, pattern: str) -> bool | None:
-    """Return whether a whole text matches an expression; None when it is too long to say.
+    """Return whether a whole text matches an expression; None when that is too much work.
 
     Raises:
         PatternError: it is not one that is read here.
     """
     if len(text) > MAX_TEXT:
         return None
-    return _compiled(pattern).fullmatch(text) is not None
+    compiled = _compiled(pattern)
+    if len(text) * compiled.programsize > MAX_STEPS:
+        return None
+    return compiled.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=64)

@@ -227,7 +227,6 @@ def _package(package: Package) -> Iterator[str]:
     yield "]"
 
 
-
 def parse_lock(values: Mapping[str, Any]) -> Lock:
     """Return the lock that a TOML document describes.
 
