@@ -226,6 +226,22 @@ def test_the_folder_in_an_archive_may_have_another_name(tmp_path: Path) -> None:
     assert import_archive(ours, zipped(tmp_path / "x.zip", data)).folder == "modules/wishes"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "folder"),
+    [("fastvue", "wishes-1.2"), ("flux", "wishes-main"), ("bmc", "wishes-1.2")],
+)
+def test_v14_a_folder_of_a_release_says_that_the_module_can_be_named(
+    tmp_path: Path, dialect: str, folder: str
+) -> None:
+    ours = shop(tmp_path / "shop")
+    data = {f"{folder}/{path}": text for path, text in scaffold("wishes", dialect).items()}
+    archive = zipped(tmp_path / "x.zip", data)
+    with pytest.raises(InvalidError) as caught:
+        import_archive(ours, archive)
+    assert any("`--name wishes`" in note for item in caught.value.problems for note in item.notes)
+    assert import_archive(ours, archive, "wishes").folder == "modules/wishes"
+
+
 def test_v14_what_macos_added_to_an_archive_is_left_out_with_a_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.budgets import budget
-from xtask.manifest.cron import is_schedule
+from xtask.manifest.cron import misfit
 
 LIMITS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
 
@@ -26,7 +26,7 @@ LIMITS = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
     ],
 )
 def test_is_a_schedule(text: str) -> None:
-    assert is_schedule(text)
+    assert misfit(text) is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_is_a_schedule(text: str) -> None:
     ],
 )
 def test_is_no_schedule(text: str) -> None:
-    assert not is_schedule(text)
+    assert misfit(text) == "is not a schedule"
 
 
 @budget(200)
@@ -72,10 +72,20 @@ def test_numbers_are_inside_their_limits(numbers: tuple[int, ...]) -> None:
     expected = all(
         low <= number <= high for number, (low, high) in zip(numbers, LIMITS, strict=True)
     )
-    assert expected == is_schedule(" ".join(map(str, numbers)))
+    assert expected == (misfit(" ".join(map(str, numbers))) != "is not a schedule")
 
 
 @budget(200)
 @given(st.text(alphabet="0123456789*/,- monjax\u0663", max_size=20))
 def test_any_text_has_an_answer(text: str) -> None:
-    assert is_schedule(text) in {True, False}
+    assert str(misfit(text)).split()[0] in {"None", "is"}
+
+
+@pytest.mark.parametrize("text", ["0 0 31 2 *", "0 0 30,31 feb *", "0 0 31 4,6-6,sep,11 */2"])
+def test_a_day_that_no_month_has_is_refused(text: str) -> None:
+    assert misfit(text) == "is never due: no month of it has such a day"
+
+
+@pytest.mark.parametrize("text", ["0 0 29 2 *", "0 0 31 2 mon", "0 0 31 1,2 *", "0 0 28-31 2 *"])
+def test_a_day_that_some_year_has_is_a_schedule(text: str) -> None:
+    assert misfit(text) is None

@@ -182,6 +182,29 @@ def unreachable(*modules: Module) -> Problems:
     return problems
 
 
+PAGE = Route("b.x", "/shop/x/:id", "x.vue", "", at("b", "menus", 0))
+
+
+@pytest.mark.parametrize("path", ["/{rest:path}", "/shop/{rest:path}", "/shop/x/{anything:path}"])
+def test_b2_refuses_what_another_module_takes_whole(path: str) -> None:
+    taker = module("a", operations=operations("a", f"GET {path}", f"PUT {path}"))
+    answers = operations("b", "GET /shop/x/new", "POST /shop/x/new")
+    for modules in permutations([taker, module("b", routes=(PAGE,), operations=answers)]):
+        problems = unreachable(*modules)
+        assert said(problems) == [
+            ("XT0304", f"`{below}` of `b` is below `{path}`, which `a` answers")
+            for below in ("/shop/x/:id", "/shop/x/new")
+        ]
+        assert {problem.others[0][0] for problem in problems.found} == {at("a", "code", 0, "path")}
+
+
+def test_what_a_module_takes_whole_is_its_own_or_beside_others() -> None:
+    own = module("a", operations=operations("a", "GET /shop/{rest:path}", "GET /shop/x"))
+    beside = module("b", operations=operations("b", "GET /shopping/x", "GET /shop", "PUT /shop/x"))
+    over = module("c", operations=operations("c", "GET /shop/y"), overrides=("a",))
+    assert said(unreachable(own, beside, over)) == []
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/assets/x", "/api/_routes"])
 def test_refuses_operations_on_paths_of_the_host(path: str) -> None:
     for part in (

@@ -18,6 +18,13 @@ _REPEATABLE = frozenset({"API prefix", "database table"})
 _BRACES = re.compile(r"\{[^{}:]*(?P<path>:path)?[^{}]*\}")
 
 
+# For what nobody writes down as it is claimed.
+_HELP = {
+    "environment variable": "it is made of the module's name and the setting's, in capitals and "
+    "with `_` for `-`: rename one of the two settings",
+}
+
+
 class Claim(NamedTuple):
     """A module owns something; two claims of one kind meet when their keys are equal."""
 
@@ -115,7 +122,7 @@ def note_overlap(
         f"claimed again by `{second.owner}`",
         others=[(first.place, f"claimed first by `{first.owner}`")],
         notes=[] if first.shown == second.shown else [f"`{first.shown}` is the same {first.kind}"],
-        help=help or f"give one of them another {second.kind}",
+        help=help or _HELP.get(second.kind, f"give one of them another {second.kind}"),
     )
 
 

@@ -1,7 +1,8 @@
-"""Paths that nobody would reach: the host's own, and what lies inside of an ASGI application."""
+"""Paths that nobody would reach: the host's own, and what somebody else answers whole."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ RESERVED = ("/healthz", "/readyz", "/assets", "/api/_release", "/api/_routes")
 _BELOW_RESERVED = tuple(f"{path}/" for path in RESERVED)
 _PREFIX, _PAGE, _OPERATION = "API prefix", "front-end route", "API route"
 
+_TAKES_ALL = re.compile(r"/\{\w+:path\}")
+
 _Apps = dict[str, "tuple[Module, App]"]
+_Takers = dict[str, "list[tuple[Module, Endpoint | Operation]]"]
 
 
 class _Path(NamedTuple):
@@ -25,10 +29,15 @@ class _Path(NamedTuple):
     path: str
     place: Place
     below: str = ""
+    method: str = "GET"
 
 
 def refuse_unreachable(modules: Iterable[Module], problems: Problems) -> None:
-    """Note paths that belong to the host, or to the ASGI application of another module (XT0304)."""
+    """Note paths that others answer (XT0304).
+
+    They belong to the host, to the ASGI application of another module, or to an operation of
+    another module that takes all paths below its own, such as `GET /shop/{rest:path}`.
+    """
     modules = tuple(modules)
     apps: _Apps = {app.prefix: (module, app) for module in modules for app in module.apps}
     for owner, app in apps.values():
@@ -38,6 +47,10 @@ def refuse_unreachable(modules: Iterable[Module], problems: Problems) -> None:
             _refuse_reserved(module, path, problems)
             if apps:
                 _refuse_swallowed(module, path, apps, problems)
+    takers = _takers(modules)
+    for module in modules if takers else ():
+        for path in _paths(module):
+            _refuse_taken(module, path, takers, problems)
 
 
 def _paths(module: Module) -> Iterator[_Path]:
@@ -50,7 +63,13 @@ def _paths(module: Module) -> Iterator[_Path]:
         yield _Path(_PAGE, route.path, route.place.at("path"))
     for answer in answers:
         own = [above for above in _from_the_top(answer.path) if above in prefixes]
-        yield _Path(_OPERATION, answer.path, answer.place.at("path"), own[-1] if own else "")
+        yield _Path(
+            _OPERATION,
+            answer.path,
+            answer.place.at("path"),
+            own[-1] if own else "",
+            answer.method.upper(),
+        )
 
 
 def _from_the_top(path: str) -> list[str]:
@@ -104,3 +123,34 @@ def _refuse_swallowed(module: Module, claimed: _Path, apps: _Apps, problems: Pro
                 others=[(app.place.at("prefix"), f"mounted by `{owner.name}`")],
                 help="move one of the two",
             )
+
+
+def _takers(modules: Iterable[Module]) -> _Takers:
+    """Return the operations that take every path below one, by that path."""
+    found: _Takers = {}
+    for module in modules:
+        answers: tuple[Endpoint | Operation, ...] = (*module.endpoints, *module.operations)
+        for answer in answers:
+            above, slash, last = answer.path.rpartition("/")
+            if _TAKES_ALL.fullmatch(slash + last):
+                found.setdefault(above, []).append((module, answer))
+    return found
+
+
+def _refuse_taken(module: Module, claimed: _Path, takers: _Takers, problems: Problems) -> None:
+    """Note a page or an operation that another module takes, if its router is asked first."""
+    above = ["", *_from_the_top(claimed.path)[:-1]] if claimed.kind != _PREFIX else []
+    for owner, taker in (found for path in above for found in takers.get(path, ())):
+        is_settled = owner.name in module.overrides or module.name in owner.overrides
+        if owner is module or is_settled or taker.method.upper() != claimed.method:
+            continue
+        if _TAKES_ALL.fullmatch(claimed.path.removeprefix(taker.path.rpartition("/")[0])):
+            continue  # one operation of two modules, which is noted as such
+        problems.add(
+            "XT0304",
+            f"`{claimed.path}` of `{module.name}` is below `{taker.path}`, "
+            f"which `{owner.name}` answers",
+            claimed.place,
+            others=[(taker.place.at("path"), f"`{owner.name}` takes every path here")],
+            help="move one of the two, or name in the code which paths it answers",
+        )

@@ -172,5 +172,6 @@ def require_buildable(selection: Selection, problems: Problems) -> None:
                 "XT0216",
                 f"`{module.name}` starts `{shortened(program.name)}`, which is not in the image",
                 program.place,
-                help=f"base `{selection.composition.base}` has no programs: build without it",
+                help=f"base `{selection.composition.base}` has none for modules: take it out of "
+                "`bin` if the module works without it, else build without the module",
             )

@@ -113,3 +113,11 @@ def test_a_variable_has_to_fit_what_the_module_declares(
 
 def test_a_dash_in_a_module_name_is_an_underscore_in_the_variable() -> None:
     assert variable_name("web-shop", "page_size") == "MODULES__WEB_SHOP__PAGE_SIZE"
+
+
+def test_a_pattern_that_explodes_stops_the_start_and_does_not_hang_it() -> None:
+    slow = Setting("name", "string", pattern="^(a+)+$")
+    module = Module("slow", "1.0.0", "slow", settings=(slow,))
+    assert read_settings([module], {"MODULES__SLOW__NAME": "aaa"}) == {"slow": {"name": "aaa"}}
+    with pytest.raises(SettingsError, match="cannot be compared"):
+        read_settings([module], {"MODULES__SLOW__NAME": "a" * 100 + "b"})

@@ -8,8 +8,7 @@ from __future__ import annotations
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from xtask.manifest import grammar
-from xtask.manifest.cron import is_schedule
+from xtask.manifest import cron, grammar
 from xtask.manifest.dialects.shared import check_parameters
 from xtask.manifest.module import (
     App,
@@ -211,10 +210,10 @@ def _job(table: Table, package: str, module: str) -> Job:
         schedule=table.text("schedule"),
         place=table.place,
     )
-    if job.schedule and not is_schedule(job.schedule):
+    if job.schedule and (wrong := cron.misfit(job.schedule)):
         table.wrong(
             "XT0205",
-            f"`{shortened(job.schedule)}` is not a schedule",
+            f"`{shortened(job.schedule)}` {wrong}",
             "schedule",
             help="five fields: minute hour day month weekday, such as `*/5 * * * *`",
         )

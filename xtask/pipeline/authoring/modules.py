@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.archives import top_of, unpack
@@ -21,6 +22,7 @@ from xtask.errors import UsageError, XtaskError
 from xtask.files import write_folder
 from xtask.manifest.dialects import read_module
 from xtask.manifest.entries import PathSource
+from xtask.manifest.table import shortened
 from xtask.pipeline.authoring.editing import edited, read
 from xtask.pipeline.composing.locking import read_lock
 from xtask.pipeline.composing.reading import read_modules
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from xtask.settings import Workspace
 
 _HOME = "modules"
+# What is said of a folder whose name is none, or not that of its module.
+_OF_NAMES = frozenset({"XT0205", "XT0208"})
 
 
 class Authored(NamedTuple):
@@ -153,6 +157,8 @@ def import_archive(workspace: Workspace, archive: Path, name: str | None = None)
         listing = unpack(archive, unpacked, strip_top=True)
         problems = Problems()
         module = read_module(unpacked, shown, problems)
+        if name is None:
+            _note_folder_name(PurePosixPath(shown).name, problems)
         problems.raise_if_any()
         if module is None:
             raise AssertionError("a module that cannot be read has a problem")
@@ -164,6 +170,19 @@ def import_archive(workspace: Workspace, archive: Path, name: str | None = None)
             warnings = add_module(workspace, own, {"source": "path", "path": path}).warnings
     files = sorted(entry.path.partition("/")[2] for entry in listing.contents)
     return Authored(own, path, tuple(files), warnings, listing.left_out)
+
+
+def _note_folder_name(folder: str, problems: Problems) -> None:
+    """Say how to call a module otherwise than the folder in its archive, where that is wrong.
+
+    Archives of releases have a version or a branch in the name of the folder: `gifts-1.2`.
+    """
+    word = next(iter(re.findall(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*", folder)), "NAME")
+    note = f"the folder in the archive is `{shortened(folder)}`: `--name {word}` calls it otherwise"
+    problems.found[:] = [
+        replace(item, notes=(*item.notes, note)) if item.code in _OF_NAMES else item
+        for item in problems.found
+    ]
 
 
 def entry_of(composition: Composition, name: str) -> Entry:

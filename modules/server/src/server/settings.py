@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
     Settings = Mapping[str, Mapping[str, Any]]
 
+_PATIENCE = 2  # seconds that a pattern may take
+_COMPARE = """
+import json, re, sys
+pattern, value = json.load(sys.stdin)
+sys.exit(not re.fullmatch(pattern, value, re.ASCII))
+"""
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -103,12 +110,11 @@ def _misfit(setting: Setting, value: Any) -> str | None:  # noqa: ANN401 - any J
     """Return why a value is not one of the setting, without the value."""
     if setting.options and value not in [_plain(option) for option in setting.options]:
         return f"must be one of {', '.join(map(str, setting.options))}"
-    if (
-        setting.pattern
-        and isinstance(value, str)
-        and not re.fullmatch(setting.pattern, value, re.ASCII)
-    ):
-        return f"must match {setting.pattern}"
+    if setting.pattern and isinstance(value, str):
+        matches = _matches(setting.pattern, value)
+        if not matches:
+            never = f"cannot be compared with {setting.pattern} in {_PATIENCE} seconds"
+            return never if matches is None else f"must match {setting.pattern}"
     if isinstance(value, bool | Mapping):
         return None
     size, unit = (len(value), " in size") if isinstance(value, str | list) else (value, "")
@@ -117,6 +123,22 @@ def _misfit(setting: Setting, value: Any) -> str | None:  # noqa: ANN401 - any J
     if setting.maximum is not None and size > setting.maximum:
         return f"must be at most {setting.maximum}{unit}"
     return None
+
+
+def _matches(pattern: str, value: str) -> bool | None:
+    """Return whether a whole value matches a pattern of a module; None when that takes too long.
+
+    Python's engine tries one way after the other, which may take for ever and cannot be stopped,
+    so another process does it.
+    """
+    argv = [sys.executable, "-I", "-S", "-c", _COMPARE]
+    try:
+        compared = subprocess.run(
+            argv, input=json.dumps([pattern, value]), text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return compared.returncode == 0
 
 
 def _number(text: str) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xtask.manifest import grammar
-from xtask.manifest.cron import is_schedule
+from xtask.manifest import cron, grammar
 from xtask.manifest.dialects.capability.handlers import HANDLER_RULE, read_handler
 from xtask.manifest.dialects.capability.settings import read_field
 from xtask.manifest.module import Endpoint, Event, Hook, Job, Operation, Router
@@ -141,14 +140,15 @@ def _schedule(table: Table) -> str:
     if written is None:
         return ""
     fields = written.split()[:7] if len(written) <= grammar.MAX_LENGTH else []
-    if len(fields) == 6 and is_schedule(" ".join(fields[1:])) and fields[0] != "0":  # noqa: PLR2004
+    if len(fields) == 6 and not cron.misfit(" ".join(fields[1:])) and fields[0] != "0":  # noqa: PLR2004
         message = f"`{written}` runs at some second of a minute"
         table.wrong("XT0205", message, "schedule", help=f"write `{' '.join(fields[1:])}`")
         return ""
     schedule = " ".join(fields[1:] if len(fields) == 6 else fields)  # noqa: PLR2004
-    if is_schedule(schedule):
+    wrong = cron.misfit(schedule)
+    if wrong is None:
         return schedule
-    message = f"`{shortened(written)}` is not a schedule"
+    message = f"`{shortened(written)}` {wrong}"
     tip = "five fields: minute hour day month weekday, such as `*/5 * * * *`"
     table.wrong("XT0205", message, "schedule", help=tip)
     return ""

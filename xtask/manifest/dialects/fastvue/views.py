@@ -40,6 +40,8 @@ class Views(NamedTuple):
 def read_views(table: Table, folder: Folder | None) -> Views:
     """Return the files that draw pages; XT0220 warns of what `views` and `assets` name in vain.
 
+    What leads out of the module is XT0205.
+
     A file counts from the module's folder or from `static/`, which is where real ones are.
 
     Args:
@@ -86,6 +88,10 @@ def _is_glob(path: str) -> bool:
 
 def _found(text: str, place: Place, folder: Folder | None, problems: Problems) -> list[str]:
     """Return the files in the assets that a path or a glob names, relative to the assets."""
+    if ".." in text.split("/"):
+        message = f"`{shortened(text)}` leads out of the module"
+        problems.add("XT0205", message, place, help=f"name files of `{ASSETS}/`")
+        return []
     below = text if text.startswith(f"{ASSETS}/") else f"{ASSETS}/{text}"
     if folder is None:
         return [_relative(below)]
