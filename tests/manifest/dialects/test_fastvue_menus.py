@@ -43,13 +43,14 @@ def test_v9_a_glob_finds_its_files_sorted(tmp_path: Path) -> None:
     [
         ({"stores": ["static/*.ts"]}, "XT0220 3:23 `static/*.ts` matches no file of `crm`"),
         ({"routes": "static/x.ts"}, "XT0220 3:22 `static/x.ts` is no file of `crm`"),
-        ({"styles": ["../x.css"]}, "XT0220 3:23 `../x.css` is no file of `crm`"),
+        ({"styles": ["../x.css"]}, "XT0205 3:23 `../x.css` leads out of the module"),
+        ({"views": ["static/../../*"]}, "XT0205 3:22 `static/../../*` leads out of the module"),
         ({"views": ["a.vue"]}, "XT0220 3:22 `a.vue` is outside of `static`, so no browser gets it"),
         ({"view": []}, "XT0201 3:12 unknown key `view` in `assets`"),
         ({"locales": "de"}, "XT0203 3:23 `locales` must be an array, not a string"),
     ],
 )  # fmt: skip
-def test_v9_a_file_that_is_not_there_is_a_warning(
+def test_v9_a_file_that_is_not_in_the_assets_is_named(
     tmp_path: Path, assets: dict[str, Any], expected: str
 ) -> None:
     assert front_end(tmp_path, VIEWS | {"a.vue": ""}, assets=assets).noted == [expected]
