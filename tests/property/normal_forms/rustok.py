@@ -30,7 +30,8 @@ DEEP = 2
 @st.composite
 def modules(draw: st.DrawFn) -> Module:
     name, version = draw(parts.NAMES), draw(parts.VERSIONS)
-    needs = parts.requirements(st.sampled_from([*RANGES.values()]))
+    others = parts.NAMES.filter(lambda other: other != name)  # no module names itself
+    needs = parts.requirements(st.sampled_from([*RANGES.values()]), others)
     links = [link for surface in SURFACES for link in draw(_surface(name, surface))]
     keys = few(st.tuples(parts.SNAKE | parts.KEBAB, _shapes(0)), lambda item: item[0])
     return Module(
@@ -43,7 +44,7 @@ def modules(draw: st.DrawFn) -> Module:
         place=NOWHERE,
         foreign=Stated("its code is a Rust crate", NOWHERE),
         requires=draw(needs),
-        conflicts=draw(parts.requirements(st.just(""))),
+        conflicts=draw(parts.requirements(st.just(""), others)),
         companions=draw(needs),
         expects=(Expected("crate", draw(parts.NAMES), NOWHERE), *draw(_expected())),
         app_range=draw(parts.maybe(parts.stated(st.sampled_from([">=1.4", ">=0.1.0, <=1.9"])))),
