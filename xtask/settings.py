@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,11 @@ class Settings:
     database_url: str
     actor: str
     keys: Path
+
+    @property
+    def holder(self) -> str:
+        """Who holds leases: the actor, the machine and the process."""
+        return f"{self.actor}@{platform.node()}:{os.getpid()}"
 
     @property
     def is_embedded(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine, make_url
 
 from xtask.digest import sha256
 from xtask.records.store import migrate_records, open_records
-from xtask.records.values import BuildModule
+from xtask.records.values import BuildModule, BuildRequest, Claim, ReleaseRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,21 +53,18 @@ class Shop(NamedTuple):
     records: Records
 
     def running(self, name: str, *, alone: bool = False) -> Build:
-        return self.records.begin_build(
-            hash_of(name),
-            profile="release",
-            modules=modules_of(name),
-            actor="ci",
-            reason="push",
-            alone=alone,
-        )
+        return self.records.begin_build(wanted(name), CLAIM, alone=alone)
+
+    def queued(self, name: str, priority: int = 0) -> Build:
+        request = replace(wanted(name), priority=priority)
+        return self.records.request_build(request)[0]
 
     def built(self, name: str) -> Build:
-        return self.finish(self.running(name).id, name)
+        return self.finish(self.running(name), name)
 
-    def finish(self, build_id: str, name: str) -> Build:
+    def finish(self, build: Build, name: str) -> Build:
         return self.records.finish_build(
-            build_id,
+            build,
             image_digest=sha256(f"image {name}".encode()),
             config_digest=sha256(f"config {name}".encode()),
             image_ref=f"shop:{name}",
@@ -74,29 +72,32 @@ class Shop(NamedTuple):
             modules=modules_of(name, layer=sha256(f"layer {name}".encode())),
         )
 
-    def begun(
-        self, build: Build, environment: str = "prod", restores: str | None = None
-    ) -> Release:
-        return self.records.begin_release(
-            environment,
-            build.id,
-            target="record",
-            port=8080,
-            actor="ann",
-            reason="it is time",
-            restores=restores,
-        )
+    def begun(self, build: Build, environment: str = "prod", **facts: Any) -> Release:
+        return self.records.begin_release(asked(build, environment, **facts), CLAIM)
 
-    def promoted(
-        self, build: Build, environment: str = "prod", restores: str | None = None
-    ) -> Release:
-        release = self.begun(build, environment, restores)
-        self.records.verify_release(release.id)
-        return self.records.activate_release(release.id)
+    def promoted(self, build: Build, environment: str = "prod", **facts: Any) -> Release:
+        release = self.records.verify_release(self.begun(build, environment, **facts))
+        return self.records.activate_release(release)
 
     def rolled_back(self, environment: str = "prod") -> Release:
         plan = self.records.rollback_plan(environment)
-        return self.promoted(plan.build, environment, restores=plan.target.id)
+        facts = {"kind": "rollback", "restores": plan.target.id}
+        return self.promoted(plan.build, environment, **facts)
+
+
+CLAIM = Claim("builder", 60.0)
+
+
+def wanted(name: str) -> BuildRequest:
+    return BuildRequest(hash_of(name), "release", modules_of(name), actor="ci", reason="push")
+
+
+def asked(build: Build, environment: str = "prod", **facts: Any) -> ReleaseRequest:
+    """A promotion; one that follows a rollback lifts the hold that it left."""
+    return ReleaseRequest(
+        environment, build.id, target="record", port=8080, actor="ann", reason="it is time",
+        **{"lift_hold": True, **facts},
+    )  # fmt: skip
 
 
 def hash_of(name: str) -> str:

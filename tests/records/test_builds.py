@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_finished_build_carries_its_evidence(shop: Shop) -> None:
-    build = shop.finish(shop.running("a").id, "a")
+    build = shop.finish(shop.running("a"), "a")
     assert (build.status, build.stage, build.progress) == ("succeeded", "complete", 100)
     assert build.image_digest == sha256(b"image a")
     assert {module.layer_digest for module in build.modules} == {sha256(b"layer a")}
@@ -35,13 +35,13 @@ def test_the_first_build_adds_every_module_and_the_next_says_what_changed(shop: 
 
 
 def test_an_older_failed_attempt_does_not_hide_the_success(shop: Shop) -> None:
-    shop.records.fail_build(shop.running("a").id, "disk full")
+    shop.records.fail_build(shop.running("a"), "disk full")
     build = shop.built("a")
     assert shop.records.live_build(build.manifest_hash) == build
 
 
 def test_a_failed_build_is_not_live(shop: Shop) -> None:
-    build = shop.records.fail_build(shop.running("a").id, "disk full")
+    build = shop.records.fail_build(shop.running("a"), "disk full")
     assert (build.status, build.error) == ("failed", "disk full")
     assert shop.records.live_build(build.manifest_hash) is None
 
@@ -77,36 +77,36 @@ def test_who_is_alone_cannot_replace_a_success(shop: Shop) -> None:
 def test_r4_a_final_build_never_runs_again(shop: Shop, final: str) -> None:
     build = shop.running("a")
     if final == "succeeded":
-        shop.finish(build.id, "a")
+        shop.finish(build, "a")
     elif final == "failed":
-        shop.records.fail_build(build.id, "x")
+        shop.records.fail_build(build, "x")
     else:
         ending = "UPDATE builds SET status = 'cancelled', finished_at = created_at"
         with shop.records.writing() as connection:
             connection.exec_driver_sql(ending)
     with pytest.raises(RefusedError, match=f"is {final} and cannot advance"):
-        shop.records.advance_build(build.id, "test", 10)
+        shop.records.advance_build(build, "test", 10)
     with pytest.raises(RefusedError, match=f"is {final} and cannot become failed"):
-        shop.records.fail_build(build.id, "late")
+        shop.records.fail_build(build, "late")
 
 
 def test_progress_never_decreases(shop: Shop) -> None:
     build = shop.running("a")
-    shop.records.advance_build(build.id, "image", 60)
+    shop.records.advance_build(build, "image", 60)
     with pytest.raises(RefusedError, match="progress never decreases"):
-        shop.records.advance_build(build.id, "resolve", 10)
+        shop.records.advance_build(build, "resolve", 10)
     assert (shop.records.build(build.id).stage, 60) == ("image", 60)
 
 
 def test_finishing_again_with_the_same_image_gives_the_same_row(shop: Shop) -> None:
     build = shop.built("a")
-    assert shop.finish(build.id, "a") == build
+    assert shop.finish(build, "a") == build
 
 
 def test_refuses_another_image_for_a_manifest_hash_that_has_one(shop: Shop) -> None:
     build = shop.built("a")
     with pytest.raises(RefusedError, match=f"{build.manifest_hash} has the image"):
-        shop.finish(build.id, "other")
+        shop.finish(build, "other")
 
 
 def test_builds_are_listed_newest_first(shop: Shop) -> None:
@@ -160,13 +160,13 @@ def test_refuses_a_name_that_no_release_begins_with(shop: Shop, what: str) -> No
 def test_failed_builds_count(shop: Shop) -> None:
     assert shop.records.count_builds() == 0
     shop.built("a")
-    shop.records.fail_build(shop.running("b").id, "x")
+    shop.records.fail_build(shop.running("b"), "x")
     assert shop.records.count_builds() == 2
 
 
 def test_a_hash_means_the_live_build_even_when_the_clock_went_back(shop: Shop) -> None:
     start = shop.records.now()
-    shop.records.fail_build(shop.running("a").id, "x")
+    shop.records.fail_build(shop.running("a"), "x")
     shop.records.now = lambda: start - timedelta(hours=1)
     build = shop.built("a")
     assert shop.records.find_build(build.manifest_hash) == build
@@ -174,7 +174,7 @@ def test_a_hash_means_the_live_build_even_when_the_clock_went_back(shop: Shop) -
 
 def test_a_hash_without_live_build_means_the_newest_attempt(shop: Shop) -> None:
     for error in ("first", "second"):
-        shop.records.fail_build(shop.running("a").id, error)
+        shop.records.fail_build(shop.running("a"), error)
     newest = shop.records.builds(limit=1)[0]
     assert shop.records.find_build(newest.manifest_hash).error == "second"
 

@@ -61,7 +61,7 @@ def test_the_raw_insertion_of_these_attacks_is_well_formed(shop: Shop) -> None:
 @pytest.mark.usefixtures("chain")
 def test_r6_refuses_a_second_active_release(shop: Shop) -> None:
     release = shop.begun(shop.built("c"))
-    shop.records.verify_release(release.id)
+    shop.records.verify_release(release)
     refused(
         shop.records, "one_active|unique.*environment",
         "UPDATE releases SET status = 'active', activated_at = '2026' WHERE id = :id",

@@ -75,7 +75,7 @@ def story(builds: Attempts) -> list[object]:
 
     first = running(builds, "a")
     said.append(first)
-    builds.advance_build(first.id, "layers", 50)
+    builds.advance_build(first, "layers", 50)
     refused("advance_build", first.id, "package", 10)
     refused("advance_build", "nobody", "package", 10)
     with pytest.raises(RefusedError) as twice:
@@ -126,15 +126,15 @@ def test_a_refused_step_leaves_the_row_and_the_connection_as_they_were(
     with pytest.raises(RefusedError, match="is running as build"):
         running(direct, "a")
     assert rows(file) == before
-    direct.advance_build(build.id, "layers", 1)
+    direct.advance_build(build, "layers", 1)
 
 
 def test_a_constraint_of_the_schema_refuses_with_its_name(direct: DirectBuilds) -> None:
     build = running(direct, "a")
     with pytest.raises(RefusedError, match="the records refuse it: CHECK constraint failed"):
-        direct.advance_build(build.id, "layers", 101)
+        direct.advance_build(build, "layers", 101)
     with pytest.raises(RefusedError, match="progress never decreases"):
-        direct.advance_build(build.id, "layers", -1)
+        direct.advance_build(build, "layers", -1)
 
 
 def test_a_lock_that_another_process_holds_is_named(file: Path) -> None:
@@ -156,7 +156,7 @@ def test_only_a_success_or_a_failure_waits_for_the_disk(direct: DirectBuilds) ->
 
     build = running(direct, "a")
     seen.append(levels())
-    direct.advance_build(build.id, "layers", 50)
+    direct.advance_build(build, "layers", 50)
     seen.append(levels())
     finished(direct, build.id, "a")
     seen.append(levels())

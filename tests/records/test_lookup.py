@@ -64,7 +64,7 @@ def test_it_answers_while_a_writer_holds_the_lock(shop: Shop, file: Path) -> Non
 
 
 def test_only_a_succeeded_build_counts(shop: Shop, file: Path) -> None:
-    running, failed = shop.running("a"), shop.records.fail_build(shop.running("b").id, "x")
+    running, failed = shop.running("a"), shop.records.fail_build(shop.running("b"), "x")
     assert recorded(file, running.manifest_hash) is None
     assert recorded(file, failed.manifest_hash) is None
 

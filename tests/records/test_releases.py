@@ -60,7 +60,7 @@ def test_a_second_rollback_walks_further_back(shop: Shop) -> None:
 def test_a_rollback_passes_over_a_release_that_failed(shop: Shop) -> None:
     first = shop.promoted(shop.built("a"))
     failed = shop.begun(shop.built("broken"))
-    shop.records.fail_release(failed.id, "not healthy")
+    shop.records.fail_release(failed, "not healthy")
     shop.promoted(shop.built("b"))
     assert shop.records.rollback_plan("prod").target.id == first.id
 
@@ -98,7 +98,7 @@ def test_every_status_of_a_release_leaves_one_event(shop: Shop) -> None:
 
 def test_an_event_says_who_and_why(shop: Shop) -> None:
     release = shop.begun(shop.built("a"))
-    shop.records.fail_release(release.id, "not healthy", actor="bob")
+    shop.records.fail_release(release, "not healthy", actor="bob")
     with shop.records.reading() as connection:
         query = select(events.c.actor, events.c.detail).order_by(events.c.seq)
         rows = [tuple(row) for row in connection.execute(query)]
@@ -117,7 +117,7 @@ def test_a_failed_release_leaves_its_predecessor_active_and_the_environment_free
 
 def test_an_unknown_outcome_keeps_the_environment_taken(shop: Shop) -> None:
     release = shop.begun(shop.built("a"))
-    shop.records.require_recovery(release.id, "the engine does not answer")
+    shop.records.require_recovery(release, "the engine does not answer")
     assert shop.records.in_flight("prod").status == "recovery_required"
     with pytest.raises(RefusedError, match="recovery_required, since"):
         shop.begun(shop.built("b"))
@@ -139,7 +139,7 @@ def test_refuses_a_build_that_did_not_succeed(shop: Shop) -> None:
     with pytest.raises(RefusedError, match="is running: only a succeeded build"):
         shop.begun(build)
     with pytest.raises(RefusedError, match="is failed: only a succeeded build"):
-        shop.begun(shop.records.fail_build(build.id, "x"))
+        shop.begun(shop.records.fail_build(build, "x"))
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n"])
@@ -159,16 +159,16 @@ def test_refuses_a_release_without_a_reason(shop: Shop, reason: str) -> None:
 def test_refuses_to_activate_what_was_not_verified(shop: Shop) -> None:
     release = shop.begun(shop.built("a"))
     with pytest.raises(RefusedError, match="is deploying and cannot become active"):
-        shop.records.activate_release(release.id)
+        shop.records.activate_release(release)
 
 
 def test_refuses_to_activate_twice_or_to_revive_a_superseded_release(shop: Shop) -> None:
     first = shop.promoted(shop.built("a"))
     with pytest.raises(RefusedError, match="is active and cannot become active"):
-        shop.records.activate_release(first.id)
+        shop.records.activate_release(first)
     shop.promoted(shop.built("b"))
     with pytest.raises(RefusedError, match="is superseded and cannot become active"):
-        shop.records.activate_release(first.id)
+        shop.records.activate_release(first)
 
 
 def test_refuses_a_rollback_plan_that_a_promotion_overtook(shop: Shop) -> None:
@@ -259,8 +259,8 @@ def test_whole_promotions_at_once_leave_a_chain_without_gaps(shop: Shop, url: st
                     )
                 except RefusedError:
                     continue
-                own.verify_release(release.id)
-                own.activate_release(release.id)
+                own.verify_release(release)
+                own.activate_release(release)
 
     with ThreadPoolExecutor(len(builds)) as pool:
         list(pool.map(promote, builds))

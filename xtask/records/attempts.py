@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xtask.errors import RefusedError
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from xtask.records.values import Build, BuildModule, BuildStatus
+    from xtask.records.values import Build, BuildModule, BuildRequest, BuildStatus, Claim
 
 LOST = "builder lost"
+LEASE_SECONDS = 60.0
+"""How long a builder or deployer may give no sign of life before others take over."""
 
 
 class BuildRows(Protocol):
     """The rows of builds in one transaction that writes."""
+
+    def moment(self) -> datetime:
+        """Return the time by the clock that all writers of these records share."""
 
     def one(self, build_id: str) -> Build:
         """Return the build of a whole id, which nobody else changes before the commit.
@@ -45,11 +51,14 @@ class BuildRows(Protocol):
 
 
 class Attempts(ABC):
-    """Attempts to make bundles, at most one live per manifest hash."""
+    """Attempts to make bundles, at most one live per manifest hash.
+
+    Whoever has a build holds a lease on it with a token; a writer with an older token than the
+    row's was taken for dead, and is refused.
+    """
 
     __slots__ = ()
 
-    now: Callable[[], datetime]
     new_id: Callable[[], UUID]
 
     @abstractmethod
@@ -63,24 +72,12 @@ class Attempts(ABC):
             XtaskError: the database does not answer.
         """
 
-    def begin_build(  # noqa: PLR0913 - what a build consists of
-        self,
-        manifest_hash: str,
-        *,
-        profile: str,
-        modules: Sequence[BuildModule],
-        actor: str,
-        reason: str = "",
-        alone: bool = False,
-    ) -> Build:
+    def begin_build(self, request: BuildRequest, claim: Claim, *, alone: bool = False) -> Build:
         """Record a build that starts to run now.
 
         Args:
-            manifest_hash: of everything that can change the image.
-            profile: `release` or `debug`.
-            modules: what is built, without layers.
-            actor: who wants it.
-            reason: why, in words.
+            request: what is built.
+            claim: who builds it.
             alone: the caller holds the lock under which all builds of these records run. A build
                 of this hash that still runs was then left by a dead process, and fails as lost.
 
@@ -88,41 +85,51 @@ class Attempts(ABC):
             RefusedError: a build of this hash is queued, running elsewhere, or has succeeded.
         """
         with self.build_rows(durable=False) as rows:
-            self._require_no_live(rows, manifest_hash, alone=alone)
-            last = rows.last_succeeded()
-            before = last.modules if last else ()
-            build_id = str(self.new_id())
-            row = {
-                "id": build_id,
-                "status": "running",
-                "stage": "started",
-                "progress": 0,
-                "profile": profile,
-                "manifest_hash": manifest_hash,
-                "modules": [asdict(module) for module in modules],
-                "modules_delta": asdict(rules.modules_delta(before, modules)),
-                "requested_by": actor,
-                "reason": reason,
-                "created_at": timestamp(self.now()),
-            }
-            rows.insert(row)
-            return rows.one(build_id)
+            self._require_no_live(rows, request.manifest_hash, alone=alone)
+            row = self._requested(rows, request)
+            rows.insert(row | {"status": "running", **_leased(rows, claim, 0, 0)})
+            return rows.one(row["id"])
 
-    def advance_build(self, build_id: str, stage: str, progress: int) -> None:
+    def request_build(self, request: BuildRequest) -> tuple[Build, bool]:
+        """Queue a build, or return the one of this hash that is queued, running or succeeded.
+
+        Returns:
+            the build, and whether it is new.
+        """
+        with self.build_rows() as rows:
+            if live := rows.live(request.manifest_hash):
+                return live, False
+            row = self._requested(rows, request)
+            rows.insert(row | {"status": "queued"})
+            return rows.one(row["id"]), True
+
+    def renew_build(self, build: Build, seconds: float = LEASE_SECONDS) -> Build:
+        """Give a sign of life; the build that is returned says whether somebody cancels it.
+
+        Raises:
+            RefusedError: another builder has it, or it has ended.
+        """
+        with self.build_rows(durable=False) as rows:
+            held = _held(rows, build, "be continued")
+            rows.change(held.id, lease_until=_until(rows, seconds))
+            return rows.one(held.id)
+
+    def advance_build(self, build: Build, stage: str, progress: int) -> None:
         """Record how far a running build is: a stage's name, and 0 to 100 that never decreases.
 
         Raises:
-            RefusedError: the build does not run, or was further already.
+            RefusedError: another builder has it, it has ended or is cancelled, or it was further
+                already.
         """
         with self.build_rows(durable=False) as rows:
-            build = rows.one(build_id)
-            if build.status != "running":
-                raise RefusedError(f"build {build.id} is {build.status} and cannot advance")
-            rows.change(build.id, stage=stage, progress=progress)
+            held = _held(rows, build, "advance")
+            if held.cancelled_by:
+                raise RefusedError(f"build {held.id} was cancelled by {held.cancelled_by}")
+            rows.change(held.id, stage=stage, progress=progress)
 
     def finish_build(  # noqa: PLR0913 - what a success consists of
         self,
-        build_id: str,
+        build: Build,
         *,
         image_digest: str,
         config_digest: str,
@@ -133,15 +140,16 @@ class Attempts(ABC):
         """Record success with its evidence; again for a succeeded build when the image is the same.
 
         Raises:
-            RefusedError: the build does not run, or this manifest hash has another image already.
+            RefusedError: another builder has it, it does not run, or this manifest hash has
+                another image already.
         """
         with self.build_rows() as rows:
-            build = rows.one(build_id)
-            if build.status == "succeeded":
-                return _same_image(build, image_digest)
+            found = rows.one(build.id)
+            if found.status == "succeeded":
+                return _same_image(found, image_digest)
             return self._end(
                 rows,
-                build,
+                _held(rows, build, "become succeeded"),
                 "succeeded",
                 stage="complete",
                 progress=100,
@@ -152,10 +160,76 @@ class Attempts(ABC):
                 modules=[asdict(module) for module in modules],
             )
 
-    def fail_build(self, build_id: str, error: str) -> Build:
-        """Record that a running build failed, and why; its stage stays where it was."""
+    def fail_build(self, build: Build, error: str) -> Build:
+        """Record that a running build failed, and why; its stage stays where it was.
+
+        One that somebody wanted to end is cancelled.
+
+        Raises:
+            RefusedError: another builder has it, or it has ended.
+        """
         with self.build_rows() as rows:
-            return self._end(rows, rows.one(build_id), "failed", error=error)
+            held = _held(rows, build, "become failed")
+            to: BuildStatus = "cancelled" if held.cancelled_by else "failed"
+            return self._end(rows, held, to, error=error)
+
+    def cancel_build(self, build_id: str, *, actor: str) -> Build:
+        """End a queued build, or ask the builder of a running one to end it.
+
+        Raises:
+            RefusedError: there is none, or it has ended.
+        """
+        with self.build_rows() as rows:
+            build = rows.one(build_id)
+            if build.status == "running":
+                rows.change(build.id, cancelled_by=actor)
+                return rows.one(build.id)
+            return self._end(rows, build, "cancelled", actor=actor, cancelled_by=actor)
+
+    def claim_row(self, rows: BuildRows, build: Build, claim: Claim) -> Build | None:
+        """Give a build that is queued, or whose builder gave no sign of life, to a builder.
+
+        Returns:
+            the build, or None for one that ended here: cancelled, or lost too often.
+        """
+        if build.status == "running":
+            if build.cancelled_by or build.attempt >= rules.MAX_ATTEMPTS:
+                to: BuildStatus = "cancelled" if build.cancelled_by else "failed"
+                self._end(rows, build, to, actor=claim.owner, error=LOST)
+                return None
+            error = f"{LOST}: {build.lease_owner}"
+            facts = {"status": "queued", "stage": "queued", "progress": 0, "error": error}
+            rows.change(build.id, **facts, **_free(), **_by(rows, claim.owner))
+        rows.change(
+            build.id,
+            status="running",
+            error=None,
+            **_leased(rows, claim, build.attempt, build.lease_token),
+        )
+        return rows.one(build.id)
+
+    def _requested(self, rows: BuildRows, request: BuildRequest) -> dict[str, Any]:
+        last = rows.last_succeeded()
+        before = last.modules if last else ()
+        moment = timestamp(rows.moment())
+        return {
+            "id": str(self.new_id()),
+            "stage": "queued",
+            "progress": 0,
+            "profile": request.profile,
+            "manifest_hash": request.manifest_hash,
+            "modules": [asdict(module) for module in request.modules],
+            "modules_delta": asdict(rules.modules_delta(before, request.modules)),
+            "requested_by": request.actor,
+            "reason": request.reason,
+            "revision": request.revision,
+            "priority": request.priority,
+            "attempt": 0,
+            "lease_token": 0,
+            "created_at": moment,
+            "updated_by": request.actor,
+            "updated_at": moment,
+        }
 
     def _require_no_live(self, rows: BuildRows, manifest_hash: str, *, alone: bool) -> None:
         live = rows.live(manifest_hash)
@@ -170,10 +244,59 @@ class Attempts(ABC):
             help="use that build" if live.status == "succeeded" else "wait until it has finished",
         )
 
-    def _end(self, rows: BuildRows, build: Build, to: BuildStatus, **facts: Any) -> Build:  # noqa: ANN401 - columns
+    def _end(
+        self,
+        rows: BuildRows,
+        build: Build,
+        to: BuildStatus,
+        *,
+        actor: str | None = None,
+        **facts: Any,  # noqa: ANN401 - columns
+    ) -> Build:
         rules.require_build_transition(build.id, build.status, to)
-        rows.change(build.id, status=to, finished_at=timestamp(self.now()), **facts)
+        by = _by(rows, actor or build.lease_owner or build.requested_by)
+        rows.change(build.id, status=to, finished_at=by["updated_at"], **by, **_free(), **facts)
         return rows.one(build.id)
+
+
+def _by(rows: BuildRows, actor: str) -> dict[str, str]:
+    return {"updated_by": actor, "updated_at": timestamp(rows.moment())}
+
+
+def _leased(rows: BuildRows, claim: Claim, attempt: int, token: int) -> dict[str, Any]:
+    moment = timestamp(rows.moment())
+    return {
+        "stage": "started",
+        "attempt": attempt + 1,
+        "lease_owner": claim.owner,
+        "lease_token": token + 1,
+        "lease_until": _until(rows, claim.seconds),
+        "started_at": moment,
+        "updated_by": claim.owner,
+        "updated_at": moment,
+    }
+
+
+def _free() -> dict[str, None]:
+    return {"lease_owner": None, "lease_until": None}
+
+
+def _until(rows: BuildRows, seconds: float) -> str:
+    return timestamp(rows.moment() + timedelta(seconds=seconds))
+
+
+def _held(rows: BuildRows, build: Build, wish: str) -> Build:
+    """Return the row of a build that the caller still has."""
+    found = rows.one(build.id)
+    if found.status != "running":
+        raise RefusedError(f"build {build.id} is {found.status} and cannot {wish}")
+    if found.lease_token != build.lease_token:
+        raise RefusedError(
+            f"build {build.id} is in the hands of {found.lease_owner} since"
+            f" {found.started_at}: this builder gave no sign of life for too long",
+            help="nothing of it was recorded; look at `xtask builds`",
+        )
+    return found
 
 
 def _same_image(build: Build, image_digest: str) -> Build:

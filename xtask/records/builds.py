@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import and_, case, func, insert, or_, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
 from xtask.records.attempts import Attempts
 from xtask.records.connection import Database
-from xtask.records.values import Build
+from xtask.records.values import Build, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
+    from xtask.records.values import Claim
+
 _SHORTEST_HASH = 8
+_MOST_LINES = 1000
 _newest_first = (tables.builds.c.created_at.desc(), tables.builds.c.id.desc())
 _live_first = case((tables.builds.c.status.in_(rules.LIVE), 0), else_=1)
 
@@ -38,7 +42,53 @@ class Builds(Attempts, Database):
         """Hold one transaction; see `Attempts`. Here each is as durable as the server makes it."""
         del durable
         with self.writing() as connection:
-            yield _Rows(connection)
+            yield _Rows(connection, self)
+
+    def claim_build(self, claim: Claim) -> Build | None:
+        """Give the next build that waits to a builder; None when none does.
+
+        Those with the highest priority come first, then the oldest. One whose builder gave no sign
+        of life counts as waiting, and fails when too many have lost it.
+        """
+        while True:
+            with self.writing() as connection:
+                rows = _Rows(connection, self)
+                found = _next(connection, timestamp(rows.moment()))
+                if found is None:
+                    return None
+                if build := self.claim_row(rows, found, claim):
+                    return build
+
+    def write_lines(self, build: Build, lines: Sequence[str]) -> None:
+        """Add what a builder says, after what was said before.
+
+        Raises:
+            RefusedError: the build is not its any more.
+        """
+        with self.writing() as connection:
+            if one_build(connection, build.id, lock=True).lease_token != build.lease_token:
+                raise RefusedError(f"build {build.id} is in other hands")
+            columns = tables.build_lines.c
+            last = select(func.max(columns.number)).where(columns.build_id == build.id)
+            first = (connection.execute(last).scalar() or 0) + 1
+            at = self.timestamp(connection)
+            rows = [
+                {"build_id": build.id, "number": number, "at": at, "line": line}
+                for number, line in enumerate(lines, first)
+            ]
+            connection.execute(insert(tables.build_lines), rows)
+
+    def lines(self, build_id: str, after: int = 0) -> tuple[tuple[int, str], ...]:
+        """Return numbers and texts of what was said of a build after a number, in order."""
+        columns = tables.build_lines.c
+        query = (
+            select(columns.number, columns.line)
+            .where(columns.build_id == build_id, columns.number > after)
+            .order_by(columns.number)
+            .limit(_MOST_LINES)
+        )
+        with self.reading() as connection:
+            return tuple((row.number, row.line) for row in connection.execute(query))
 
     def count_builds(self) -> int:
         """Return how many builds there are, failed ones too."""
@@ -108,10 +158,28 @@ def _live(connection: Connection, manifest_hash: str) -> Build | None:
     return Build.from_row(row) if row else None
 
 
+def _next(connection: Connection, moment: str) -> Build | None:
+    columns = tables.builds.c
+    lost = and_(columns.status == "running", columns.lease_until < moment)
+    query = (
+        select(tables.builds)
+        .where(columns.status.in_(("queued", "running")), or_(columns.status == "queued", lost))
+        .order_by(columns.priority.desc(), columns.created_at, columns.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = connection.execute(query).mappings().first()
+    return Build.from_row(row) if row else None
+
+
 class _Rows(NamedTuple):
     """The rows of builds in a transaction of SQLAlchemy's."""
 
     connection: Connection
+    database: Database
+
+    def moment(self) -> datetime:
+        return self.database.moment(self.connection)
 
     def one(self, build_id: str) -> Build:
         return one_build(self.connection, build_id, lock=True)

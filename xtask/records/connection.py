@@ -8,22 +8,23 @@ on PostgreSQL.
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, exc, inspect, make_url
+from sqlalchemy import create_engine, event, exc, inspect, make_url, text
 
 from xtask.errors import RefusedError, UsageError
 from xtask.files import require_writable
 from xtask.records import SCHEMA, refusals
+from xtask.records.chain import seal
 from xtask.records.driver import is_locked
 from xtask.records.embedded import empty_engine, reading_engine, writing_engine
 from xtask.records.migrations import migrate
 from xtask.records.values import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
     from sqlalchemy import URL, Connection, Engine
@@ -34,12 +35,16 @@ _URL_HELP = "write sqlite:///releases/records.sqlite3 or postgresql://user@host/
 
 
 class Database:
-    """An engine with the clock and the source of ids that its writers use."""
+    """An engine with the clock and the source of ids that its writers use.
+
+    Without a clock of its own, time is the server's, so that the leases of many machines agree;
+    an embedded database has one machine, and that machine's.
+    """
 
     __slots__ = ("engine", "new_id", "now")
 
     def __init__(
-        self, engine: Engine, *, now: Callable[[], datetime], new_id: Callable[[], UUID]
+        self, engine: Engine, *, now: Callable[[], datetime] | None, new_id: Callable[[], UUID]
     ) -> None:
         self.engine = engine
         self.now = now
@@ -62,10 +67,23 @@ class Database:
         """
         with _refusals(self.engine), self.engine.begin() as connection:
             yield connection
+            seal(
+                lambda statement, values: _rows(connection, statement, values),
+                serialise=connection.dialect.name == "postgresql",
+            )
 
-    def timestamp(self) -> str:
+    def moment(self, connection: Connection) -> datetime:
+        """Return the time by the clock that all writers share."""
+        if self.now is not None:
+            return self.now()
+        if connection.dialect.name == "sqlite":
+            return datetime.now(UTC)
+        found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return found
+
+    def timestamp(self, connection: Connection) -> str:
         """Return the present moment as the records write it."""
-        return timestamp(self.now())
+        return timestamp(self.moment(connection))
 
 
 def connect(url: str, *, patience: float, upgrade: bool | None = None) -> Engine:
@@ -199,6 +217,13 @@ def _revision(engine: Engine) -> str | None:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _rows(
+    connection: Connection, statement: str, values: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    result = connection.execute(text(statement), values)
+    return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
 @contextlib.contextmanager

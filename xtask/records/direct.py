@@ -12,7 +12,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from xtask.records import refusals, schema
+from xtask.records import chain, refusals, schema
 from xtask.records.attempts import Attempts
 from xtask.records.driver import is_locked, prepare
 from xtask.records.lookup import DOCUMENTS, decoded, has_schema
@@ -61,7 +61,8 @@ class DirectBuilds(Attempts):
             self._connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield _Rows(self._connection)
+                yield _Rows(self._connection, self.now)
+                chain.seal(self._connection.execute, serialise=False)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -83,6 +84,7 @@ class _Rows(NamedTuple):
     """The rows of builds in a transaction of the driver's."""
 
     connection: sqlite3.Connection
+    moment: Callable[[], datetime]
 
     def one(self, build_id: str) -> Build:
         build = self._first(_ONE, build_id)

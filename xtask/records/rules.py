@@ -1,11 +1,18 @@
 """The state machine of builds and releases; pure: no clock, no database.
 
-    build    queued ─▶ running ─▶ succeeded | failed | cancelled        (queued ─▶ cancelled)
+    build    queued ─▶ running ─▶ succeeded | failed | cancelled
+                │ ▲       │
+                │ └───────┘ its lease ran out
+                └─▶ cancelled | failed
 
-    release  pending ─▶ deploying ─▶ verifying ─▶ active ─▶ superseded   by a promotion
-                │           │            │           └────▶ rolled_back  by a rollback
-                └───────────┴────────────┴─▶ failed
-                            └────────────┴─▶ recovery_required ─▶ failed | active
+    release  pending ─▶ approved ─▶ deploying ─▶ verifying ─▶ active ─▶ superseded   by another
+                │          │            │            │           └────▶ rolled_back  by a rollback
+                └──────────┤            └─▶ failed   └─▶ recovering ─▶ failed
+                           └─▶ rejected | cancelled          └─▶ recovery_required
+                                                                      └─▶ failed | active
+
+While a release is `deploying` nothing that served was touched. From `verifying` on traffic may
+have moved: the one way back leads through `recovering`, once.
 
 The same pairs are rows and triggers in the database: what this file refuses with a sentence,
 the schema refuses to everybody.
@@ -13,7 +20,7 @@ the schema refuses to everybody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from xtask.errors import RefusedError
 from xtask.records.values import ModulesDelta
@@ -26,34 +33,55 @@ if TYPE_CHECKING:
 BUILD_TRANSITIONS: frozenset[tuple[BuildStatus, BuildStatus]] = frozenset({
     ("queued", "running"),
     ("queued", "cancelled"),
+    ("queued", "failed"),
+    ("running", "queued"),
     ("running", "succeeded"),
     ("running", "failed"),
     ("running", "cancelled"),
 })  # fmt: skip
 RELEASE_TRANSITIONS: frozenset[tuple[ReleaseStatus, ReleaseStatus]] = frozenset({
-    ("pending", "deploying"),
-    ("pending", "failed"),
+    ("pending", "approved"),
+    ("pending", "rejected"),
+    ("pending", "cancelled"),
+    ("approved", "deploying"),
+    ("approved", "rejected"),
+    ("approved", "cancelled"),
     ("deploying", "verifying"),
     ("deploying", "failed"),
-    ("deploying", "recovery_required"),
     ("verifying", "active"),
-    ("verifying", "failed"),
-    ("verifying", "recovery_required"),
+    ("verifying", "recovering"),
+    ("recovering", "failed"),
+    ("recovering", "recovery_required"),
     ("recovery_required", "failed"),
     ("recovery_required", "active"),
     ("active", "superseded"),
     ("active", "rolled_back"),
 })  # fmt: skip
 
+# In the order in which a build takes them; it never goes back to an earlier one while one builder
+# has it.
+BUILD_STAGES = (
+    "queued", "started", "checkout", "secrets", "generate", "package", "layers", "check", "image",
+    "attest", "record", "publish", "complete",
+)  # fmt: skip
+MAX_ATTEMPTS = 3
+"""How many builders may lose a build before it has failed."""
+
 FIRST_BUILD: tuple[BuildStatus, ...] = ("queued", "running")
 LIVE: tuple[BuildStatus, ...] = ("queued", "running", "succeeded")
 FINISHED: tuple[BuildStatus, ...] = ("succeeded", "failed", "cancelled")
 
-FIRST_RELEASE: tuple[ReleaseStatus, ...] = ("pending", "deploying")
-# A pending release waits for its approvals and holds nothing: only these own the environment.
-IN_FLIGHT: tuple[ReleaseStatus, ...] = ("deploying", "verifying", "recovery_required")
+# Waiting for approvals holds nothing: only these own the environment.
+IN_FLIGHT: tuple[ReleaseStatus, ...] = (
+    "approved", "deploying", "verifying", "recovering", "recovery_required",
+)  # fmt: skip
+# Somebody is at work, under a lease.
+LEASED: tuple[ReleaseStatus, ...] = ("deploying", "verifying", "recovering")
+BEFORE_DEPLOYMENT: tuple[ReleaseStatus, ...] = ("pending", "approved", "rejected", "cancelled")
 ONCE_ACTIVE: tuple[ReleaseStatus, ...] = ("active", "superseded", "rolled_back")
-ENDED: tuple[ReleaseStatus, ...] = ("failed", "superseded", "rolled_back")
+ENDED: tuple[ReleaseStatus, ...] = (
+    "rejected", "cancelled", "failed", "superseded", "rolled_back",
+)  # fmt: skip
 
 
 def require_build_transition(build_id: str, before: BuildStatus, after: BuildStatus) -> None:
@@ -68,6 +96,11 @@ def require_release_transition(
     """Raise RefusedError unless a release may go from one status to the other."""
     if (before, after) not in RELEASE_TRANSITIONS:
         raise RefusedError(f"release {release_id} is {before} and cannot become {after}")
+
+
+def ends_as(successor: Release) -> Literal["superseded", "rolled_back"]:
+    """Return what the active release becomes when `successor` takes its place."""
+    return "rolled_back" if successor.kind == "rollback" else "superseded"
 
 
 def rollback_target(active: Release, find: Callable[[str], Release]) -> Release | None:
@@ -113,7 +146,7 @@ def _before(release: Release, find: Callable[[str], Release]) -> Release | None:
 def _images_left(active: Release, find: Callable[[str], Release]) -> frozenset[str]:
     """Return the active image and those that the latest run of rollbacks went away from."""
     images = {active.image_digest}
-    while active.kind == "rollback" and active.previous_release_id is not None:
+    while active.kind in {"rollback", "redeploy"} and active.previous_release_id is not None:
         active = find(active.previous_release_id)
         images.add(active.image_digest)
     return frozenset(images)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
 from xtask.records.builds import Builds
 from xtask.records.connection import connect, connect_to_read
+from xtask.records.deployments import Deployments
 from xtask.records.environments import Environments
+from xtask.records.holds import Holds
+from xtask.records.log import Log
 from xtask.records.releases import Releases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from types import TracebackType
 
 
-class Records(Builds, Environments, Releases):
-    """The builds, environments and releases of one installation.
+class Records(Builds, Environments, Releases, Deployments, Holds, Log):
+    """The builds, environments, releases, holds and events of one installation.
 
     A context manager that closes itself. Each method is one transaction and may be called from
     any thread.
@@ -41,15 +44,11 @@ class Records(Builds, Environments, Releases):
         self.close()
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def open_records(
     url: str,
     *,
     create: bool = True,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] | None = None,
     new_id: Callable[[], UUID] = uuid4,
     patience: float = 30.0,
 ) -> Records:
@@ -59,7 +58,7 @@ def open_records(
         url: `sqlite:///path` or `postgresql://…`.
         create: create and upgrade a SQLite file on the way. Without, nothing is written at all:
             records that do not exist have no rows, and methods that write fail.
-        now: the clock.
+        now: the clock; by default the server's, or this machine's for a SQLite file.
         new_id: gives a UUID that was never given before.
         patience: seconds to wait for a lock that another process holds.
 

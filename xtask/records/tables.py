@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 
 from xtask.records import rules, triggers
-from xtask.records.values import BuildStatus, ReleaseKind, ReleaseStatus
+from xtask.records.values import BuildStatus, HoldKind, MigrationClass, ReleaseKind, ReleaseStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import ColumnElement, Dialect
     from sqlalchemy.types import TypeEngine
 
 # Without names, SQLite cannot drop a constraint in a later migration.
@@ -68,10 +68,10 @@ def _digest(column: str) -> str:
     return f"substr({column}, 1, 7) = 'sha256:' AND length({column}) = 71"
 
 
-def _unique_where(name: str, column: Column[str], condition: str) -> Index:
-    return Index(
-        name, column, unique=True, sqlite_where=text(condition), postgresql_where=text(condition)
-    )
+def _where(name: str, *columns: ColumnElement[Any], condition: str, unique: bool = False) -> Index:
+    """Return an index of some rows."""
+    where = text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 environments = Table(
@@ -99,12 +99,25 @@ builds = Table(
     Column("modules_delta", _Document, nullable=False),
     Column("requested_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # The commit that a worker checks out; none for a build of what lies in a folder.
+    Column("revision", Text),
+    Column("priority", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_token", Integer, nullable=False),
+    Column("lease_until", Text),
+    Column("cancelled_by", Text),
     Column("error", Text),
     Column("created_at", Text, nullable=False),
+    Column("started_at", Text),
     Column("finished_at", Text),
+    # Who moved the status last, and when: the trigger copies both into the event.
+    Column("updated_by", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
     # What the foreign key of releases points at: the digests of a release are its build's.
     UniqueConstraint("id", "manifest_hash", "image_digest"),
     CheckConstraint(_one_of("status", get_args(BuildStatus)), name="status"),
+    CheckConstraint(_one_of("stage", rules.BUILD_STAGES), name="stage"),
     CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
     CheckConstraint(_digest("manifest_hash"), name="manifest_hash"),
     CheckConstraint(_digest("image_digest"), name="image_digest"),
@@ -115,19 +128,49 @@ builds = Table(
         name="evidence",
     ),
     CheckConstraint("status <> 'failed' OR error IS NOT NULL", name="error"),
+    CheckConstraint("status <> 'cancelled' OR cancelled_by IS NOT NULL", name="cancelled"),
     CheckConstraint(
         f"({_one_of('status', rules.FINISHED)}) = (finished_at IS NOT NULL)", name="finished"
     ),
+    CheckConstraint(
+        "(status = 'running') = (lease_owner IS NOT NULL)"
+        " AND (status = 'running') = (lease_until IS NOT NULL)",
+        name="lease",
+    ),
+    CheckConstraint(f"attempt BETWEEN 0 AND {rules.MAX_ATTEMPTS}", name="attempt"),
     CheckConstraint("requested_by <> ''", name="requested_by"),
 )
-_unique_where("one_live_build", builds.c.manifest_hash, _one_of("status", rules.LIVE))
+_where(
+    "one_live_build", builds.c.manifest_hash, condition=_one_of("status", rules.LIVE), unique=True
+)
+_where(
+    "builds_to_claim", builds.c.status, builds.c.priority.desc(), builds.c.created_at, builds.c.id,
+    condition="status IN ('queued', 'running')",
+)  # fmt: skip
+_where(
+    "builds_succeeded", builds.c.finished_at.desc(), builds.c.created_at.desc(), builds.c.id.desc(),
+    condition="status = 'succeeded'",
+)  # fmt: skip
+Index("builds_newest", builds.c.created_at.desc(), builds.c.id.desc())
+Index("builds_of_manifest", builds.c.manifest_hash)
+
+# What a builder said, line by line, so that it can be followed from anywhere.
+build_lines = Table(
+    "build_lines",
+    metadata,
+    Column("build_id", Text, ForeignKey("builds.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
+)
 
 releases = Table(
     "releases",
     metadata,
     Column("id", Text, primary_key=True),
     Column("environment", Text, ForeignKey("environments.name"), nullable=False),
-    Column("generation", Integer, nullable=False),
+    Column("generation", Integer),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("build_id", Text, nullable=False),
@@ -140,23 +183,38 @@ releases = Table(
     Column("restores_release_id", Text),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # The digest of everything that was looked at when it was decided; what approvals are bound to.
+    Column("plan_digest", Text, nullable=False),
+    Column("approvals_needed", Integer, nullable=False),
+    Column("migration_class", Text, nullable=False),
+    # The freeze window that a rollback passed.
+    Column("passed_freeze", Text),
     Column("modules_delta", _Document, nullable=False),
+    # The same key is the same command: `request_digest` says what it asked for.
+    Column("idempotency_key", Text),
+    Column("request_digest", Text),
+    Column("recovery_attempts", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_token", Integer, nullable=False),
+    Column("lease_until", Text),
     Column("created_at", Text, nullable=False),
+    Column("deployed_at", Text),
     Column("activated_at", Text),
     Column("ended_at", Text),
     Column("error", Text),
-    # Who moved the status last, and when: the trigger copies both into the event.
     Column("updated_by", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     UniqueConstraint("environment", "generation"),
+    UniqueConstraint("environment", "idempotency_key"),
     UniqueConstraint("id", "environment"),
     UniqueConstraint("id", "environment", "build_id"),
+    UniqueConstraint("id", "plan_digest"),
     ForeignKeyConstraint(
         ["build_id", "manifest_hash", "image_digest"],
         ["builds.id", "builds.manifest_hash", "builds.image_digest"],
     ),
-    # The predecessor is of the same environment. It must exist at insertion and never changes,
-    # so the links cannot form a cycle longer than the one that a check refuses.
+    # The predecessor is of the same environment. It is written once, when it is the active
+    # release, so the links cannot form a cycle longer than the one that a check refuses.
     ForeignKeyConstraint(
         ["previous_release_id", "environment"], ["releases.id", "releases.environment"]
     ),
@@ -167,25 +225,117 @@ releases = Table(
     ),
     CheckConstraint(_one_of("kind", get_args(ReleaseKind)), name="kind"),
     CheckConstraint(_one_of("status", get_args(ReleaseStatus)), name="status"),
+    CheckConstraint(_one_of("migration_class", get_args(MigrationClass)), name="migration_class"),
     CheckConstraint("generation >= 1", name="generation"),
+    CheckConstraint(
+        f"({_one_of('status', rules.BEFORE_DEPLOYMENT)}) = (generation IS NULL)"
+        " AND (generation IS NULL) = (deployed_at IS NULL)"
+        " AND (generation IS NOT NULL OR previous_release_id IS NULL)",
+        name="deployed",
+    ),
     CheckConstraint("(kind = 'rollback') = (restores_release_id IS NOT NULL)", name="restores"),
-    CheckConstraint("kind <> 'rollback' OR previous_release_id IS NOT NULL", name="leaves"),
+    CheckConstraint(
+        "kind = 'promote' OR generation IS NULL OR previous_release_id IS NOT NULL", name="leaves"
+    ),
     CheckConstraint("previous_release_id <> id AND restores_release_id <> id", name="itself"),
     CheckConstraint("restores_release_id <> previous_release_id", name="elsewhere"),
+    CheckConstraint("approvals_needed >= 0", name="approvals_needed"),
+    CheckConstraint("kind = 'promote' OR approvals_needed = 0", name="at_once"),
+    CheckConstraint("(idempotency_key IS NULL) = (request_digest IS NULL)", name="request"),
+    CheckConstraint("recovery_attempts BETWEEN 0 AND 1", name="recovery_attempts"),
+    CheckConstraint(
+        "status NOT IN ('recovering', 'recovery_required') OR recovery_attempts = 1",
+        name="recovery",
+    ),
+    CheckConstraint(
+        f"({_one_of('status', rules.LEASED)}) = (lease_owner IS NOT NULL)"
+        f" AND ({_one_of('status', rules.LEASED)}) = (lease_until IS NOT NULL)",
+        name="lease",
+    ),
     CheckConstraint("actor <> ''", name="actor"),
     CheckConstraint("trim(reason) <> ''", name="reason"),
     CheckConstraint(
         f"({_one_of('status', rules.ONCE_ACTIVE)}) = (activated_at IS NOT NULL)", name="activated"
     ),
     CheckConstraint(f"({_one_of('status', rules.ENDED)}) = (ended_at IS NOT NULL)", name="ended"),
-    CheckConstraint("status <> 'failed' OR error IS NOT NULL", name="error"),
+    CheckConstraint("status NOT IN ('failed', 'rejected') OR error IS NOT NULL", name="error"),
 )
-_unique_where("one_active_release", releases.c.environment, "status = 'active'")
-_unique_where("one_release_in_flight", releases.c.environment, _one_of("status", rules.IN_FLIGHT))
+_where("one_active_release", releases.c.environment, condition="status = 'active'", unique=True)
+_where(
+    "one_release_in_flight",
+    releases.c.environment,
+    condition=_one_of("status", rules.IN_FLIGHT),
+    unique=True,
+)
+_where(
+    "releases_pending", releases.c.environment, releases.c.created_at,
+    condition="status = 'pending'",
+)  # fmt: skip
+Index("releases_newest", releases.c.created_at.desc(), releases.c.id.desc())
+Index(
+    "releases_of_environment", releases.c.environment, releases.c.created_at.desc(),
+    releases.c.id.desc(),
+)  # fmt: skip
+Index("releases_of_build", releases.c.build_id)
 
-release_transitions = Table(
-    "release_transitions",
+approvals = Table(
+    "approvals",
     metadata,
+    Column("release_id", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("plan_digest", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    # Bound to the plan: another plan is another release.
+    ForeignKeyConstraint(["release_id", "plan_digest"], ["releases.id", "releases.plan_digest"]),
+    CheckConstraint("actor <> ''", name="actor"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("environment", Text, ForeignKey("environments.name")),
+    Column("manifest_hash", Text),
+    Column("release_id", Text, ForeignKey("releases.id")),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("until", Text),
+    Column("lifted_by", Text),
+    Column("lifted_reason", Text),
+    Column("lifted_at", Text),
+    CheckConstraint(_one_of("kind", get_args(HoldKind)), name="kind"),
+    CheckConstraint("(kind = 'environment') = (environment IS NOT NULL)", name="environment"),
+    CheckConstraint("kind <> 'retain' OR manifest_hash IS NOT NULL", name="retained"),
+    CheckConstraint("actor <> '' AND trim(reason) <> ''", name="reason"),
+    CheckConstraint(
+        "(lifted_at IS NULL) = (lifted_by IS NULL)"
+        " AND (lifted_at IS NULL) = (lifted_reason IS NULL)",
+        name="lifted",
+    ),
+)
+_where(
+    "one_hold_of_environment",
+    holds.c.environment,
+    condition="kind = 'environment' AND lifted_at IS NULL",
+    unique=True,
+)
+
+# Bytes that nothing needs any more, and since when: they go after a time of grace.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("artifact", Text, primary_key=True),
+    Column("marked_by", Text, nullable=False),
+    Column("marked_at", Text, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("subject", Text, primary_key=True),
     Column("from_status", Text, primary_key=True),
     Column("to_status", Text, primary_key=True),
 )
@@ -193,17 +343,40 @@ release_transitions = Table(
 events = Table(
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("release_id", Text, ForeignKey("releases.id"), nullable=False, index=True),
+    Column("id", Integer, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
     Column("from_status", Text),
     Column("to_status", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("detail", Text),
     Column("at", Text, nullable=False),
+    # Written by `chain.seal` at the end of the same transaction.
+    Column("facts", Text),
+    Column("seq", Integer, unique=True),
+    Column("prev_hash", Text),
+    Column("hash", Text),
     ForeignKeyConstraint(
-        ["from_status", "to_status"],
-        ["release_transitions.from_status", "release_transitions.to_status"],
+        ["subject", "from_status", "to_status"],
+        ["transitions.subject", "transitions.from_status", "transitions.to_status"],
+    ),
+    CheckConstraint(
+        "(hash IS NULL) = (seq IS NULL) AND (hash IS NULL) = (prev_hash IS NULL)"
+        " AND (hash IS NULL) = (facts IS NULL)",
+        name="sealed",
     ),
 )
+Index("events_of_subject", events.c.subject, events.c.subject_id)
+_where("events_to_seal", events.c.id, condition="hash IS NULL")
+
+# What others have to be told, in the transaction that made it true.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", Integer, ForeignKey("events.id"), primary_key=True, autoincrement=False),
+    Column("created_at", Text, nullable=False),
+    Column("delivered_at", Text),
+)
+_where("outbox_to_deliver", outbox.c.event_id, condition="delivered_at IS NULL")
 
 event.listen(metadata, "after_create", triggers.install)

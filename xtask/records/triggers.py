@@ -1,4 +1,4 @@
-"""What a row may become: triggers that refuse, and two that write the events.
+"""What a row may become: triggers that refuse, and those that write the events.
 
 One description gives the DDL of both databases. `install` replaces all of it, because a migration
 that rebuilds a SQLite table silently drops that table's triggers.
@@ -27,21 +27,74 @@ class Refusal(NamedTuple):
     message: str
     condition: str = "1 = 1"
 
+    @property
+    def when(self) -> str:
+        """The moment, in SQL."""
+        return f"BEFORE {self.before}"
+
+
+class Entry(NamedTuple):
+    """A change of one row that writes an event: SQL of its columns, and when it does."""
+
+    name: str
+    table: str
+    after: str
+    subject: str
+    subject_id: str
+    from_status: str
+    to_status: str
+    actor: str
+    detail: str
+    at: str
+    condition: str = "1 = 1"
+
+    @property
+    def when(self) -> str:
+        """The moment, in SQL."""
+        return f"AFTER {self.after}"
+
 
 def _status(operator: str, statuses: Iterable[str], row: str) -> str:
     return f"{row}.status {operator} ({', '.join(repr(status) for status in statuses)})"
 
 
 def _forbidden(pairs: Iterable[tuple[str, str]]) -> str:
-    # PostgreSQL takes no subquery here and SQLite no list of row values: hence one text per pair.
+    # SQLite takes no list of row values: hence one text per pair.
     allowed = ", ".join(repr(f"{before}>{after}") for before, after in sorted(pairs))
     return f"OLD.status <> NEW.status AND OLD.status || '>' || NEW.status NOT IN ({allowed})"
 
 
-_BUILD_IDENTITY = "id, profile, manifest_hash, modules_delta, requested_by, reason, created_at"
+def _place(row: str) -> str:
+    cases = " ".join(f"WHEN '{stage}' THEN {at}" for at, stage in enumerate(rules.BUILD_STAGES))
+    return f"CASE {row}.stage {cases} END"
+
+
+_BUILD_IDENTITY = (
+    "id, profile, manifest_hash, modules_delta, requested_by, reason, revision, priority,"
+    " created_at"
+)
 _RELEASE_IDENTITY = (
-    "id, environment, generation, kind, build_id, manifest_hash, image_digest, target, port,"
-    " previous_release_id, restores_release_id, actor, reason, modules_delta, created_at"
+    "id, environment, kind, build_id, manifest_hash, image_digest, target, port,"
+    " restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class,"
+    " idempotency_key, request_digest, created_at"
+)
+_RELEASE_FROZEN = "generation, previous_release_id, modules_delta, passed_freeze, deployed_at"
+_EVENT_IDENTITY = "id, subject, subject_id, from_status, to_status, actor, detail, at"
+_HOLD_IDENTITY = (
+    "id, kind, environment, manifest_hash, release_id, actor, reason, created_at, until"
+)
+_SAME_BUILDER = "NEW.lease_token = OLD.lease_token"
+_TOO_FEW = (
+    "OLD.status = 'pending' AND NEW.status = 'approved' AND NEW.approvals_needed >"
+    " (SELECT count(*) FROM approvals WHERE approvals.release_id = NEW.id)"
+)
+_NOT_ASKED = (
+    "NOT EXISTS (SELECT 1 FROM releases WHERE releases.id = NEW.release_id"
+    " AND releases.status = 'pending')"
+)
+_ASKED_ITSELF = (
+    "EXISTS (SELECT 1 FROM releases WHERE releases.id = NEW.release_id"
+    " AND releases.actor = NEW.actor)"
 )
 REFUSALS = (
     Refusal(
@@ -62,16 +115,30 @@ REFUSALS = (
     ),
     Refusal(
         "builds_progress", "builds", "UPDATE OF progress", "progress never decreases",
-        "NEW.progress < OLD.progress",
+        f"{_SAME_BUILDER} AND OLD.status = NEW.status AND NEW.progress < OLD.progress",
+    ),
+    Refusal(
+        "builds_stage", "builds", "UPDATE OF stage", "a stage never comes again",
+        f"{_SAME_BUILDER} AND OLD.status = NEW.status AND {_place('NEW')} < {_place('OLD')}",
+    ),
+    Refusal(
+        "builds_fence", "builds", "UPDATE OF lease_token", "a lease token never decreases",
+        "NEW.lease_token < OLD.lease_token",
     ),
     Refusal("builds_kept", "builds", "DELETE", "a build is never deleted"),
+    Refusal("build_lines_written", "build_lines", "UPDATE", "what was said never changes"),
     Refusal(
-        "releases_start", "releases", "INSERT", "a release starts pending or deploying",
-        _status("NOT IN", rules.FIRST_RELEASE, "NEW"),
+        "releases_start", "releases", "INSERT", "a release starts pending",
+        _status("NOT IN", ("pending",), "NEW"),
     ),
     Refusal(
         "releases_identity", "releases", f"UPDATE OF {_RELEASE_IDENTITY}",
         "the identity of a release never changes",
+    ),
+    Refusal(
+        "releases_frozen", "releases", f"UPDATE OF {_RELEASE_FROZEN}",
+        "what a deployment began with never changes",
+        "NOT (OLD.status = 'approved' AND NEW.status = 'deploying')",
     ),
     Refusal(
         "releases_final", "releases", "UPDATE", "an ended release never changes",
@@ -81,17 +148,85 @@ REFUSALS = (
         "releases_status", "releases", "UPDATE OF status", "a release cannot change its status so",
         _forbidden(rules.RELEASE_TRANSITIONS),
     ),
+    Refusal(
+        "releases_approved", "releases", "UPDATE OF status", "a release needs more approvals",
+        _TOO_FEW,
+    ),
+    Refusal(
+        "releases_recovery", "releases", "UPDATE OF recovery_attempts",
+        "one recovery belongs to its beginning",
+        "NEW.recovery_attempts <> OLD.recovery_attempts"
+        " AND NOT (OLD.status = 'verifying' AND NEW.status = 'recovering')",
+    ),
+    Refusal(
+        "releases_fence", "releases", "UPDATE OF lease_token", "a lease token never decreases",
+        "NEW.lease_token < OLD.lease_token",
+    ),
     Refusal("releases_kept", "releases", "DELETE", "a release is never deleted"),
-    Refusal("events_written", "events", "UPDATE", "an event never changes"),
+    Refusal(
+        "approvals_asked", "approvals", "INSERT", "only a pending release can be approved",
+        _NOT_ASKED,
+    ),
+    Refusal(
+        "approvals_other", "approvals", "INSERT", "nobody approves what they asked for",
+        _ASKED_ITSELF,
+    ),
+    Refusal("approvals_given", "approvals", "UPDATE", "an approval never changes"),
+    Refusal("approvals_kept", "approvals", "DELETE", "an approval is never deleted"),
+    Refusal(
+        "holds_identity", "holds", f"UPDATE OF {_HOLD_IDENTITY}", "a hold only ends",
+    ),
+    Refusal(
+        "holds_lifted", "holds", "UPDATE", "a lifted hold never changes",
+        "OLD.lifted_at IS NOT NULL",
+    ),
+    Refusal("holds_kept", "holds", "DELETE", "a hold is never deleted"),
+    Refusal(
+        "events_identity", "events", f"UPDATE OF {_EVENT_IDENTITY}", "an event never changes"
+    ),
+    Refusal("events_sealed", "events", "UPDATE", "an event never changes", "OLD.hash IS NOT NULL"),
     Refusal("events_kept", "events", "DELETE", "an event is never deleted"),
+    Refusal("outbox_kept", "outbox", "DELETE", "what others must be told is never deleted"),
+    Refusal(
+        "transitions_kept", "transitions", "DELETE", "an allowed transition is never deleted"
+    ),
 )  # fmt: skip
 
-_EVENT = "INSERT INTO events (release_id, from_status, to_status, actor, detail, at) VALUES"
-_CREATED = f"{_EVENT} (NEW.id, NULL, NEW.status, NEW.updated_by, NEW.reason, NEW.updated_at);"
-_MOVED = f"{_EVENT} (NEW.id, OLD.status, NEW.status, NEW.updated_by, NEW.error, NEW.updated_at);"
-_ON_CREATED = "releases_created AFTER INSERT ON releases FOR EACH ROW"
-_ON_MOVED = (
-    "releases_moved AFTER UPDATE OF status ON releases FOR EACH ROW WHEN (OLD.status <> NEW.status)"
+ENTRIES = (
+    *(
+        Entry(
+            f"{table}_created", table, "INSERT", f"'{table[:-1]}'", "NEW.id",
+            "NULL", "NEW.status", "NEW.updated_by", "NEW.reason", "NEW.updated_at",
+        )
+        for table in ("builds", "releases")
+    ),
+    *(
+        Entry(
+            f"{table}_moved", table, "UPDATE OF status", f"'{table[:-1]}'", "NEW.id",
+            "OLD.status", "NEW.status", "NEW.updated_by", "NEW.error", "NEW.updated_at",
+            "OLD.status <> NEW.status",
+        )
+        for table in ("builds", "releases")
+    ),
+    Entry(
+        "approvals_written", "approvals", "INSERT", "'approval'", "NEW.release_id",
+        "NULL", "'given'", "NEW.actor", "NEW.reason", "NEW.at",
+    ),
+    Entry(
+        "holds_placed", "holds", "INSERT", "'hold'", "NEW.id",
+        "NULL", "'placed'", "NEW.actor", "NEW.reason", "NEW.created_at",
+    ),
+    Entry(
+        "holds_ended", "holds", "UPDATE OF lifted_at", "'hold'", "NEW.id",
+        "'placed'", "'lifted'", "NEW.lifted_by", "NEW.lifted_reason", "NEW.lifted_at",
+    ),
+)  # fmt: skip
+
+NEVER_TRUNCATED = ("builds", "releases", "approvals", "holds", "events", "outbox", "transitions")
+TRANSITIONS = (
+    *(("build", before, after) for before, after in sorted(rules.BUILD_TRANSITIONS)),
+    *(("release", before, after) for before, after in sorted(rules.RELEASE_TRANSITIONS)),
+    ("hold", "placed", "lifted"),
 )
 
 
@@ -103,10 +238,13 @@ def install(_target: object, connection: Connection, **_: Any) -> None:  # noqa:
         connection.exec_driver_sql(statement)
     connection.execute(
         text(
-            "INSERT INTO release_transitions (from_status, to_status) VALUES (:before, :after)"
-            " ON CONFLICT DO NOTHING"
+            "INSERT INTO transitions (subject, from_status, to_status)"
+            " VALUES (:subject, :before, :after) ON CONFLICT DO NOTHING"
         ),
-        [{"before": before, "after": after} for before, after in sorted(rules.RELEASE_TRANSITIONS)],
+        [
+            {"subject": subject, "before": before, "after": after}
+            for subject, before, after in TRANSITIONS
+        ],
     )
 
 
@@ -132,39 +270,52 @@ def installed(connection: Connection) -> list[tuple[str, str]]:
 def _sqlite() -> list[str]:
     return [
         *(
-            f"CREATE TRIGGER {refusal.name} BEFORE {refusal.before} ON {refusal.table}"
-            f" FOR EACH ROW WHEN ({refusal.condition})"
+            f"{_heading(refusal)} WHEN ({refusal.condition})"
             f" BEGIN SELECT RAISE(ABORT, '{refusal.message}'); END"
             for refusal in REFUSALS
         ),
-        f"CREATE TRIGGER {_ON_CREATED} BEGIN {_CREATED} END",
-        f"CREATE TRIGGER {_ON_MOVED} BEGIN {_MOVED} END",
+        *(
+            f"{_heading(entry)} WHEN ({entry.condition}) BEGIN {_insertion(entry)} END"
+            for entry in ENTRIES
+        ),
     ]
 
 
 def _postgresql() -> list[str]:
-    return [
-        _function(
-            "xtask_refuse",
-            "RAISE EXCEPTION USING MESSAGE = TG_ARGV[0],"
-            " ERRCODE = 'integrity_constraint_violation';",
-        ),
-        _function("xtask_release_created", f"{_CREATED} RETURN NULL;"),
-        _function("xtask_release_moved", f"{_MOVED} RETURN NULL;"),
-        *(
-            f"CREATE TRIGGER {refusal.name} BEFORE {refusal.before} ON {refusal.table}"
-            f" FOR EACH ROW WHEN ({refusal.condition})"
-            f" EXECUTE FUNCTION xtask_refuse('{refusal.message}')"
-            for refusal in REFUSALS
-        ),
-        *(
-            f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table}"
-            f" EXECUTE FUNCTION xtask_refuse('{table} are never truncated')"
-            for table in ("builds", "releases", "events")
-        ),
-        f"CREATE TRIGGER {_ON_CREATED} EXECUTE FUNCTION xtask_release_created()",
-        f"CREATE TRIGGER {_ON_MOVED} EXECUTE FUNCTION xtask_release_moved()",
+    found = [_function("xtask_refuse", _raise("TG_ARGV[0]"))]
+    for refusal in REFUSALS:
+        # The condition is in the function: WHEN of PostgreSQL takes no subquery.
+        row = "OLD" if refusal.before == "DELETE" else "NEW"
+        refuses = f"IF ({refusal.condition}) THEN {_raise(repr(refusal.message))} END IF;"
+        found += [
+            _function(f"xtask_{refusal.name}", f"{refuses} RETURN {row};"),
+            f"{_heading(refusal)} EXECUTE FUNCTION xtask_{refusal.name}()",
+        ]
+    for entry in ENTRIES:
+        found += [
+            _function(f"xtask_{entry.name}", f"{_insertion(entry)} RETURN NULL;"),
+            f"{_heading(entry)} WHEN ({entry.condition}) EXECUTE FUNCTION xtask_{entry.name}()",
+        ]
+    found += [
+        f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table}"
+        f" EXECUTE FUNCTION xtask_refuse('{table} are never truncated')"
+        for table in NEVER_TRUNCATED
     ]
+    return found
+
+
+def _heading(trigger: Refusal | Entry) -> str:
+    return f"CREATE TRIGGER {trigger.name} {trigger.when} ON {trigger.table} FOR EACH ROW"
+
+
+def _insertion(entry: Entry) -> str:
+    columns = "subject, subject_id, from_status, to_status, actor, detail, at"
+    values = ", ".join(getattr(entry, column) for column in columns.split(", "))
+    return f"INSERT INTO events ({columns}) VALUES ({values});"  # noqa: S608 - our own names
+
+
+def _raise(message: str) -> str:
+    return f"RAISE EXCEPTION USING MESSAGE = {message}, ERRCODE = 'integrity_constraint_violation';"
 
 
 def _function(name: str, body: str) -> str:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 BuildStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ReleaseStatus = Literal[
-    "pending", "deploying", "verifying", "active",
-    "failed", "superseded", "rolled_back", "recovery_required",
+    "pending", "approved", "deploying", "verifying", "recovering", "active",
+    "rejected", "cancelled", "failed", "superseded", "rolled_back", "recovery_required",
 ]  # fmt: skip
-ReleaseKind = Literal["promote", "rollback"]
+ReleaseKind = Literal["promote", "rollback", "redeploy"]
+MigrationClass = Literal["none", "additive", "maintenance"]
+HoldKind = Literal["environment", "retain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,35 @@ class ModulesDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """Somebody wants a bundle of a manifest.
+
+    Args:
+        manifest_hash: of everything that can change the image.
+        profile: `release` or `debug`.
+        modules: what is built, without layers.
+        actor: who wants it.
+        reason: why, in words.
+        revision: the commit that a worker checks out.
+        priority: higher ones are claimed first.
+    """
+
+    manifest_hash: str
+    profile: str
+    modules: tuple[BuildModule, ...]
+    actor: str
+    reason: str = ""
+    revision: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
-    """One attempt to make a bundle; the digests are there exactly when it succeeded."""
+    """What is done to make one bundle; the digests are there exactly when it succeeded.
+
+    `attempt` counts the builders that had it. `lease_token` grows with each of them: who writes
+    under an older one is refused. `cancelled_by` is who wants it to end, before it has.
+    """
 
     id: str
     status: BuildStatus
@@ -68,8 +97,16 @@ class Build:
     modules_delta: ModulesDelta
     requested_by: str
     reason: str
+    revision: str | None
+    priority: int
+    attempt: int
+    lease_owner: str | None
+    lease_token: int
+    lease_until: str | None
+    cancelled_by: str | None
     error: str | None
     created_at: str
+    started_at: str | None
     finished_at: str | None
 
     @classmethod
@@ -82,12 +119,55 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """Somebody wants a build to serve an environment.
+
+    Args:
+        environment: where.
+        build_id: the whole id of a build that succeeded.
+        target: what runs it there.
+        port: the port on which it answers there.
+        actor: who wants it.
+        reason: why, in words.
+        kind: a rollback restores an earlier release, a redeploy what is active.
+        restores: for a rollback, the release that `rollback_plan` named.
+        plan_digest: of everything that was looked at when it was decided.
+        approvals: how many other people have to agree.
+        migration_class: what it does to the database.
+        passed_freeze: the freeze window that it passes.
+        key: the same key is the same command, however often it is given.
+        request_digest: of what the command asks for.
+        lift_hold: it may end the hold of the environment.
+    """
+
+    environment: str
+    build_id: str
+    target: str
+    port: int
+    actor: str
+    reason: str
+    kind: ReleaseKind = "promote"
+    restores: str | None = None
+    plan_digest: str = ""
+    approvals: int = 0
+    migration_class: MigrationClass = "none"
+    passed_freeze: str | None = None
+    key: str | None = None
+    request_digest: str | None = None
+    lift_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """One attempt to make one build serve one environment."""
+    """One attempt to make one build serve one environment.
+
+    Generation, predecessor and module delta are those of the moment when its deployment began;
+    before that there is no generation. `lease_token` grows with each process that takes it over.
+    """
 
     id: str
     environment: str
-    generation: int
+    generation: int | None
     kind: ReleaseKind
     status: ReleaseStatus
     build_id: str
@@ -99,8 +179,18 @@ class Release:
     restores_release_id: str | None
     actor: str
     reason: str
+    plan_digest: str
+    approvals_needed: int
+    migration_class: MigrationClass
+    passed_freeze: str | None
     modules_delta: ModulesDelta
+    idempotency_key: str | None
+    recovery_attempts: int
+    lease_owner: str | None
+    lease_token: int
+    lease_until: str | None
     created_at: str
+    deployed_at: str | None
     activated_at: str | None
     ended_at: str | None
     error: str | None
@@ -111,6 +201,66 @@ class Release:
         values = {field.name: row[field.name] for field in fields(cls)}
         values["modules_delta"] = ModulesDelta.from_json(row["modules_delta"])
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's yes to one plan."""
+
+    release_id: str
+    actor: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What must not change: an environment that was rolled back, or bytes that must stay.
+
+    `manifest_hash` is what the environment was rolled back from, or what is retained.
+    """
+
+    id: str
+    kind: HoldKind
+    environment: str | None
+    manifest_hash: str | None
+    release_id: str | None
+    actor: str
+    reason: str
+    created_at: str
+    until: str | None
+    lifted_by: str | None
+    lifted_reason: str | None
+    lifted_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log: who did what to which subject; sealed into a chain of hashes.
+
+    `facts` is the canonical JSON of what never changes about the subject. `seq` counts from 1
+    without gaps; it and the hashes are there once the transaction that wrote the event sealed it.
+    """
+
+    id: int
+    subject: str
+    subject_id: str
+    from_status: str | None
+    to_status: str
+    actor: str
+    detail: str | None
+    at: str
+    facts: str | None
+    seq: int | None
+    prev_hash: str | None
+    hash: str | None
+
+
+class Claim(NamedTuple):
+    """Who does something, and how many seconds without a sign of life mean that they are gone."""
+
+    owner: str
+    seconds: float
 
 
 class RollbackPlan(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,8 @@ from xtask.files import write_folder, write_if_changed
 from xtask.pipeline.composing.compose import write_tree
 from xtask.pipeline.composing.rendering import rendered
 from xtask.pipeline.composing.surface import kept_surfaces
+from xtask.pipeline.leases import claim, renewing
+from xtask.records.values import BuildRequest
 from xtask.redaction import redacted
 from xtask.resolve.lock import render_lock
 
@@ -68,25 +71,33 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         start_probe() as probe,
         _open_builds(settings) as records,
     ):
-        row = known or records.begin_build(
+        request = BuildRequest(
             plan.manifest_hash,
             profile=plan.selection.composition.profile,
-            modules=stages.recorded_modules(plan, {}),
+            modules=tuple(stages.recorded_modules(plan, {})),
             actor=settings.actor,
             reason=redacted(reason),
-            alone=settings.is_embedded,
         )
+        row = known or records.begin_build(request, claim(settings), alone=settings.is_embedded)
         try:
             started = datetime.now(UTC)
             story = _Story(planned, settings, progress, builder, built_with, probe, records, row)
-            parts = _parts(story)
+            with _alive(settings, records, row):
+                parts = _parts(story)
             done = _finish(story, parts, started)
         except BaseException as error:
             if not known:
-                records.fail_build(row.id, redacted(summary(error)))
+                records.fail_build(row, redacted(summary(error)))
             raise
     reasons = layering.reasons_of_modules(parts.wheels, parts.layers)
     return done, layering.cached_modules(parts.layers), reasons
+
+
+def _alive(settings: Settings, records: Attempts, row: Build) -> AbstractContextManager[None]:
+    """Return signs of life; in a workspace of its own the lock of its builds is one."""
+    if settings.is_embedded or row.status != "running":
+        return nullcontext()
+    return renewing(lambda: records.renew_build(row))
 
 
 def _open_builds(settings: Settings) -> AbstractContextManager[Attempts]:
@@ -124,7 +135,7 @@ class _Story(NamedTuple):
     def stage(self, name: str, percent: int) -> AbstractContextManager[Outcome]:
         """Begin a stage, and record how far a new build is with it."""
         if self.before is None:
-            self.records.advance_build(self.row.id, name, percent)
+            self.records.advance_build(self.row, name, percent)
         return self.progress.stage(name)
 
 
@@ -198,7 +209,7 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
         write_folder(bundle, made | evidence.files | kept)
         write_committed(planned, workspace, parts.generated)
         return story.records.finish_build(
-            story.row.id,
+            story.row,
             image_digest=image.digest,
             config_digest=image.config_digest,
             image_ref=image.reference,

@@ -85,7 +85,7 @@ def deployment(workspace: Workspace, release: Release, build: Build) -> Deployme
         _candidate(workspace, build),
         environment=release.environment,
         release_id=release.id,
-        generation=release.generation,
+        generation=release.generation or 0,
         port=release.port,
     )
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import Problems, did_you_mean, listed
-from xtask.errors import RefusedError, UsageError, summary
+from xtask.errors import RefusedError, UsageError
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
-from xtask.pipeline.releasing.candidate import base_of, deployment, read_bundle
-from xtask.pipeline.releasing.resume import activate, operating, recover
+from xtask.pipeline.leases import claim
+from xtask.pipeline.releasing.candidate import base_of, read_bundle
+from xtask.pipeline.releasing.deploy import deploy
+from xtask.pipeline.releasing.resume import operating
 from xtask.records.store import open_records
+from xtask.records.values import ReleaseRequest
 from xtask.redaction import redacted
 from xtask.release.target import target
 
@@ -27,8 +30,14 @@ if TYPE_CHECKING:
     from xtask.settings import Settings, Workspace
 
 
-def promote(
-    settings: Settings, progress: Progress, *, what: str, environment: str, reason: str
+def promote(  # noqa: PLR0913 - what a promotion consists of
+    settings: Settings,
+    progress: Progress,
+    *,
+    what: str,
+    environment: str,
+    reason: str,
+    lift_hold: bool = False,
 ) -> Release:
     """Make a build serve an environment; what served before stays ready for a rollback.
 
@@ -38,6 +47,7 @@ def promote(
         what: a build id, a manifest hash or a release id; unique beginnings will do.
         environment: its name in `modules.toml`.
         reason: why.
+        lift_hold: end the hold that a rollback left on the environment.
 
     Raises:
         RefusedError: the records or the environment's rules forbid it.
@@ -52,7 +62,7 @@ def promote(
             _require_portable(settings.workspace, build, place)
             records.ensure_environment(environment, place.rank)
             stage.detail = f"build {build.id[:8]}"
-        step = _Step(build, environment, place.target, place.port, reason)
+        step = _Step(build, environment, place.target, place.port, reason, lift_hold=lift_hold)
         return _perform(settings, progress, records, step)
 
 
@@ -88,6 +98,7 @@ class _Step(NamedTuple):
     port: int
     reason: str
     restores: str | None = None
+    lift_hold: bool = False
 
 
 def _perform(settings: Settings, progress: Progress, records: Records, step: _Step) -> Release:
@@ -97,23 +108,13 @@ def _perform(settings: Settings, progress: Progress, records: Records, step: _St
     with progress.stage("verify"):
         for digest in {step.build.image_digest, active.image_digest if active else None} - {None}:
             layout.verify(str(digest))
-    release = records.begin_release(
+    request = ReleaseRequest(
         step.environment, step.build.id, target=step.target, port=step.port,
         actor=settings.actor, reason=redacted(step.reason), restores=step.restores,
+        kind="promote" if step.restores is None else "rollback", lift_hold=step.lift_hold,
     )  # fmt: skip
-    runner = target(step.target)
-    try:
-        candidate = deployment(settings.workspace, release, step.build)
-        with progress.stage("apply") as stage:
-            stage.detail = f"{step.target}, generation {release.generation}"
-            runner.apply(candidate)
-        records.verify_release(release.id)
-        with progress.stage("switch"):
-            runner.switch(candidate)
-    except BaseException as error:
-        recover(settings, records, release, redacted(summary(error)))
-        raise
-    return activate(settings, progress, records, release)
+    release = records.begin_release(request, claim(settings))
+    return deploy(settings, progress, records, release)
 
 
 def _environment(workspace: Workspace, name: str) -> Environment:
@@ -132,7 +133,7 @@ def _environment(workspace: Workspace, name: str) -> Environment:
 def _require_served(records: Records, build: Build, environment: Environment) -> None:
     """Refuse a build that has not served every environment which this one requires."""
     for name in environment.requires:
-        if not records.has_served(name, build.id):
+        if records.served(name, build.id) is None:
             raise RefusedError(
                 f"build {build.id[:8]} has never served `{name}`, which `{environment.name}` "
                 "requires",

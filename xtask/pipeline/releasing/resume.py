@@ -7,14 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import did_you_mean, listed
-from xtask.errors import UsageError, XtaskError
+from xtask.errors import RefusedError, UsageError
 from xtask.files import locked
 from xtask.manifest import grammar
 from xtask.manifest.table import shortened
-from xtask.pipeline.releasing.candidate import deployment, read_bundle
-from xtask.records.rules import IN_FLIGHT
+from xtask.pipeline.leases import claim
+from xtask.pipeline.releasing.candidate import read_bundle
+from xtask.pipeline.releasing.deploy import activate, recover
+from xtask.records.rules import LEASED
 from xtask.records.store import open_records
-from xtask.redaction import redacted
 from xtask.release.target import target
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Release
-    from xtask.release.target import Target
     from xtask.settings import Settings
 
 _LEFT = "its process ended before it was done"
@@ -40,10 +40,17 @@ def operating(
 
     Raises:
         UsageError: that is no name of an environment.
+        RefusedError: a recovery has failed there: somebody has to look.
     """
     with _holding(settings, progress, environment) as records:
-        embedded = settings.is_embedded
-        yield records, _settle(settings, progress, records, environment) if embedded else None
+        left = records.in_flight(environment) if settings.is_embedded else None
+        if left and left.status == "recovery_required":
+            raise RefusedError(
+                f"{left.id} could not be undone, and nobody knows what {environment} serves:"
+                f" {left.error}",
+                help="look with `xtask status`, mend what failed, then `xtask resume`",
+            )
+        yield records, _settle(settings, progress, records, environment) if left else None
 
 
 def resume(settings: Settings, progress: Progress, *, environment: str | None) -> list[Release]:
@@ -68,54 +75,6 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
         with _holding(settings, progress, name) as records:
             settled.append(_settle(settings, progress, records, name))
     return [release for release in settled if release is not None]
-
-
-def activate(settings: Settings, progress: Progress, records: Records, release: Release) -> Release:
-    """Record that a release serves; remove what nobody will need from where it and others ran."""
-    before = records.active_release(release.environment)
-    done = records.activate_release(release.id)
-    app = read_bundle(settings.workspace, records.build(done.build_id)).app
-    with progress.stage("clean") as stage:
-        here = {each.id for each in (done, before) if each and each.target == done.target}
-        problem = _clean(target(done.target), app, done.environment, frozenset(here))
-        stage.detail = f"left for the next time: {problem}" if problem else ""
-        if before is not None and before.target != done.target:
-            problem = _clean(target(before.target), app, done.environment, frozenset())
-            stage.detail = f"{before.id} is left on {before.target}: {problem}" if problem else ""
-    return done
-
-
-def recover(settings: Settings, records: Records, release: Release, why: str) -> None:
-    """Bring back what served before a release that did not make it, and record how that went.
-
-    While a release is `deploying` nothing that served was touched. After that traffic may have
-    moved: what served before on the same target is switched to again, and seen there.
-
-    Raises:
-        XtaskError: it cannot be brought back; the records say that recovery is required.
-    """
-    now = records.release(release.id)
-    if now.status not in IN_FLIGHT:
-        return  # somebody settled it, and others may be at work since
-    before = records.active_release(release.environment)
-    if before is not None and before.target != release.target:
-        before = None  # another target serves it, and was not touched
-    runner, keep = target(release.target), frozenset({before.id} if before else ())
-    failed = deployment(settings.workspace, release, records.build(release.build_id))
-    if now.status == "deploying":
-        records.fail_release(release.id, why)
-        _clean(runner, failed.app, failed.environment, keep)
-        return
-    try:
-        if before:
-            build = records.build(before.build_id)
-            runner.switch(deployment(settings.workspace, before, build), undoing=failed)
-        runner.remove(failed.app, failed.environment, keep=keep)
-    except XtaskError as error:
-        if now.status != "recovery_required":
-            records.require_recovery(release.id, f"{why}; then: {redacted(error.message)}")
-        raise
-    records.fail_release(release.id, why)
 
 
 @contextmanager
@@ -143,6 +102,10 @@ def _settle(
         return None
     with progress.stage("recover") as stage:
         stage.detail = f"{left.id} was left unfinished"
+        if left.status == "approved":
+            return records.cancel_release(left.id, _LEFT, actor=settings.actor)
+        if left.status in LEASED:
+            left = records.take_over(left.id, claim(settings), alone=settings.is_embedded)
         serves = _is_seen(settings, records, left)
         if not serves:
             recover(settings, records, left, _LEFT)
@@ -151,7 +114,7 @@ def _settle(
 
 def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
     """Return whether a release that may have got the traffic is what answers, in good health."""
-    if release.status == "deploying":
+    if release.status in {"deploying", "recovering"}:
         return False
     app = read_bundle(settings.workspace, records.build(release.build_id)).app
     seen = target(release.target).observe(app, release.environment, release.port)
@@ -160,12 +123,3 @@ def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
         and seen.healthy
         and (seen.release_id, seen.image_digest) == (release.id, release.image_digest)
     )
-
-
-def _clean(runner: Target, app: str, environment: str, keep: frozenset[str]) -> str:
-    """Remove other releases; return what went wrong, which does not undo what serves."""
-    try:
-        runner.remove(app, environment, keep=keep)
-    except XtaskError as error:
-        return error.message.partition("\n")[0]
-    return ""
