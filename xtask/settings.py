@@ -83,6 +83,11 @@ class Workspace:
         return self.releases / "trust.json"
 
     @property
+    def audit(self) -> Path:
+        """The checkpoints of the log."""
+        return self.releases / "audit"
+
+    @property
     def records(self) -> Path:
         """The embedded records database."""
         return self.releases / "records.sqlite3"

@@ -30,6 +30,8 @@ VERBS: dict[str, str] = {
     "resume": "release",
     "releases": "release",
     "status": "release",
+    "audit": "operate",
+    "metrics": "operate",
     "doctor": "operate",
     "migrate": "operate",
 }

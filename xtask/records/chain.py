@@ -8,7 +8,7 @@ that are kept elsewhere (guard against truncation, reliability of a linear log).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from xtask.digest import canonical_json, sha256
@@ -42,8 +42,13 @@ FACTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 # What a subject has from one status on, and keeps.
 _LATER: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("build", "succeeded"): ("image_digest", "config_digest", "image_ref", "bundle"),
-    ("release", "deploying"): ("generation", "previous_release_id"),
-}
+} | {
+    ("release", status): ("generation", "previous_release_id")
+    for status in (
+        "deploying", "verifying", "active", "recovering", "recovery_required", "failed",
+        "superseded", "rolled_back",
+    )
+}  # fmt: skip
 
 _UNSEALED = "SELECT * FROM events WHERE hash IS NULL ORDER BY id"
 _HEAD = "SELECT seq, hash FROM events WHERE hash IS NOT NULL ORDER BY seq DESC LIMIT 1"
@@ -89,15 +94,26 @@ def event_hash(before: str, seq: int, event: Mapping[str, Any]) -> str:
 
 def read_facts(execute: Execute, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what never changes any more about the subject of an event, as its row has it now."""
-    table, columns = FACTS[event["subject"]]
-    later = _LATER.get((event["subject"], event["to_status"]), ())
-    names = ", ".join((*columns, *later))
+    table, _ = FACTS[event["subject"]]
+    names = ", ".join(fact_columns(event["subject"], event["to_status"]))
     query = f"SELECT {names} FROM {table} WHERE id = :id"  # noqa: S608 - our own names
     return dict(next(iter(execute(query, {"id": event["subject_id"]}))))
 
 
-def broken_link(before: str, seq: int, event: Event) -> str | None:
-    """Return what is wrong with an event that should come at this place, None when nothing is."""
+def fact_columns(subject: str, status: str) -> tuple[str, ...]:
+    """Return the columns that an event of this kind vouches for."""
+    return (*FACTS[subject][1], *_LATER.get((subject, status), ()))
+
+
+def walk(events: Iterable[Event]) -> Iterator[tuple[int, Event, str | None]]:
+    """Yield each event with its place and what is wrong with it; behind a broken one go on."""
+    before = GENESIS
+    for seq, event in enumerate(events, 1):
+        yield seq, event, _broken(before, seq, event)
+        before = event.hash or before
+
+
+def _broken(before: str, seq: int, event: Event) -> str | None:
     if event.hash is None:
         return "it was never sealed: something other than xtask wrote it"
     if event.seq != seq:

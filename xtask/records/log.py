@@ -44,6 +44,19 @@ class Log(Database):
             found = [Event(**row) for row in connection.execute(unsealed).mappings()]
         yield from found
 
+    def last_event(self) -> Event | None:
+        """Return the end of the chain."""
+        columns = tables.events.c
+        query = (
+            select(tables.events)
+            .where(columns.seq.is_not(None))
+            .order_by(columns.seq.desc())
+            .limit(1)
+        )
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().first()
+            return Event(**row) if row else None
+
     def events_of(self, subject: str, subject_id: str) -> tuple[Event, ...]:
         """Return what happened to one subject, first to last."""
         columns = tables.events.c

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
+from xtask.records.audit import Audit
 from xtask.records.builds import Builds
 from xtask.records.connection import connect, connect_to_read
 from xtask.records.deployments import Deployments
+from xtask.records.dora import Deliveries
 from xtask.records.environments import Environments
 from xtask.records.holds import Holds
 from xtask.records.log import Log
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Records(Builds, Environments, Releases, Deployments, Holds, Log):
+class Records(Builds, Environments, Releases, Deployments, Holds, Log, Audit, Deliveries):
     """The builds, environments, releases, holds and events of one installation.
 
     A context manager that closes itself. Each method is one transaction and may be called from

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from xtask.errors import XtaskError, summary
+from xtask.pipeline.auditing import keep_checkpoint
 from xtask.pipeline.leases import renewing
 from xtask.pipeline.releasing.candidate import deployment, read_bundle
 from xtask.records.rules import IN_FLIGHT
@@ -58,6 +60,8 @@ def activate(settings: Settings, progress: Progress, records: Records, release: 
         if before is not None and before.target != done.target:
             problem = _clean(target(before.target), app, done.environment, frozenset())
             stage.detail = f"{before.id} is left on {before.target}: {problem}" if problem else ""
+    with progress.stage("checkpoint") as stage:
+        stage.detail = _kept_checkpoint(settings, records)
     return done
 
 
@@ -95,6 +99,15 @@ def recover(settings: Settings, records: Records, release: Release, why: str) ->
             records.require_recovery(now, f"{why}; then: {redacted(error.message)}")
         raise
     records.fail_release(now, why)
+
+
+def _kept_checkpoint(settings: Settings, records: Records) -> str:
+    """Keep where the log is; return what went wrong, which does not undo what serves."""
+    try:
+        keep_checkpoint(settings, records, datetime.now(UTC))
+    except (XtaskError, OSError) as error:
+        return f"none was kept: {summary(error)}"
+    return ""
 
 
 def _clean(runner: Target, app: str, environment: str, keep: frozenset[str]) -> str:
