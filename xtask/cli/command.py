@@ -25,12 +25,12 @@ def option(*names: str, **how: Any) -> Option:  # noqa: ANN401 - argparse's own 
     return Option(names, how)
 
 
-def at_most(limit: int) -> Callable[[str], int]:
-    """Return a type of option: a whole number from 1 to the limit."""
+def at_most(limit: int, *, least: int = 1) -> Callable[[str], int]:
+    """Return a type of option: a whole number from `least` to the limit."""
 
     def number(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= limit):
-            raise ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to {limit}")
+        if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= limit):
+            raise ArgumentTypeError(f"{text[:20]} is not a whole number from {least} to {limit}")
         return int(text)
 
     return number

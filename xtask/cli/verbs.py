@@ -30,8 +30,10 @@ VERBS: dict[str, str] = {
     "resume": "release",
     "releases": "release",
     "status": "release",
-    "audit": "operate",
-    "metrics": "operate",
+    "audit": "records",
+    "metrics": "records",
+    "gc": "records",
+    "drill": "records",
     "doctor": "operate",
     "migrate": "operate",
 }

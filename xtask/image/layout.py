@@ -15,7 +15,7 @@ from xtask.files import locked, write_if_changed
 from xtask.image.blobs import Blobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -193,6 +193,37 @@ class Layout(Blobs):
         except (KeyError, TypeError) as error:
             raise UntrustedError(f"blob {digest} is not an image manifest") from error
         return [*manifests, *(str(one["digest"]) for one in self.referrers(digest))], blobs
+
+    def in_use(self, *, but: Collection[str] = ()) -> set[str]:
+        """Return the digests of all blobs that lines of the index lead to.
+
+        Args:
+            but: images whose lines, and the evidence about them, do not count.
+
+        Raises:
+            UntrustedError: the index or a document on the way is damaged or missing.
+        """
+        return set[str]().union(
+            *(
+                self.reachable(str(one["digest"]))
+                for one in self._manifests()
+                if one["digest"] not in but and _subject(one) not in but
+            )
+        )
+
+    def forget(self, images: Collection[str]) -> None:
+        """Take images and the evidence about them out of the index; their blobs stay.
+
+        Raises:
+            UntrustedError: the index is damaged.
+        """
+        with locked(self.root / ".index.lock"):
+            lines = self._manifests()
+            kept = [
+                one for one in lines if one["digest"] not in images and _subject(one) not in images
+            ]
+            if len(kept) < len(lines):
+                self._write_index(kept)
 
     def verify(self, image: str) -> None:
         """Hash the image's manifest, config and layers again, of each platform that it is for.

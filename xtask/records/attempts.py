@@ -46,6 +46,9 @@ class BuildRows(Protocol):
     def insert(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
 
+    def exhume(self, manifest_hash: str) -> None:
+        """Forget that the bytes of a manifest were not needed, or are gone: they are here."""
+
     def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
         """Change columns of a row."""
 
@@ -145,6 +148,7 @@ class Attempts(ABC):
         """
         with self.build_rows() as rows:
             found = rows.one(build.id)
+            rows.exhume(found.manifest_hash)
             if found.status == "succeeded":
                 return _same_image(found, image_digest)
             return self._end(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, func, insert, or_, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
@@ -193,6 +193,10 @@ class _Rows(NamedTuple):
 
     def insert(self, row: Mapping[str, Any]) -> None:
         self.connection.execute(insert(tables.builds).values(dict(row)))
+
+    def exhume(self, manifest_hash: str) -> None:
+        buried = tables.tombstones.c.manifest_hash == manifest_hash
+        self.connection.execute(delete(tables.tombstones).where(buried))
 
     def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
         of_build = tables.builds.c.id == build_id

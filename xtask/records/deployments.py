@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
@@ -209,6 +209,7 @@ class Deployments(Database):
         if same := _same_command(connection, request):
             return same
         build = _require_succeeded(one_build(connection, request.build_id))
+        _exhume(connection, build)
         self._require_free(connection, request)
         if request.restores is not None:
             _require_planned(connection, request, build)
@@ -416,6 +417,23 @@ def _require_succeeded(build: Build) -> Build:
             help="run `xtask build`",
         )
     return build
+
+
+def _exhume(connection: Connection, build: Build) -> None:
+    """Keep the bytes of a build that is wanted again, unless they are gone.
+
+    Raises:
+        RefusedError: they are.
+    """
+    stones = tables.tombstones
+    of_build = stones.c.manifest_hash == build.manifest_hash
+    gone = connection.execute(select(stones.c.deleted_at).where(of_build)).scalar()
+    if gone is not None:
+        raise RefusedError(
+            f"the bytes of build {build.id[:8]} were not needed and were removed ({gone})",
+            help="build the same commit again: it makes the same image",
+        )
+    connection.execute(delete(stones).where(of_build))
 
 
 def _require_planned(connection: Connection, request: ReleaseRequest, build: Build) -> None:

@@ -29,6 +29,7 @@ _ONE = "SELECT * FROM builds WHERE id = ?"
 _LIVE = (
     "SELECT * FROM builds WHERE manifest_hash = ? AND status IN ('queued', 'running', 'succeeded')"
 )
+_EXHUME = "DELETE FROM tombstones WHERE manifest_hash = ?"
 _LAST = (
     "SELECT * FROM builds WHERE status = 'succeeded'"
     " ORDER BY finished_at DESC, created_at DESC, id DESC LIMIT 1"
@@ -102,6 +103,9 @@ class _Rows(NamedTuple):
         names, places = ", ".join(row), ", ".join("?" * len(row))
         statement = f"INSERT INTO builds ({names}) VALUES ({places})"  # noqa: S608 - our own names
         self.connection.execute(statement, _encoded(row))
+
+    def exhume(self, manifest_hash: str) -> None:
+        self.connection.execute(_EXHUME, (manifest_hash,))
 
     def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
         settings = ", ".join(f"{name} = ?" for name in columns)

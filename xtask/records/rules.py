@@ -20,6 +20,7 @@ the schema refuses to everybody.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from xtask.errors import RefusedError
@@ -119,6 +120,36 @@ def rollback_target(active: Release, find: Callable[[str], Release]) -> Release 
     while release and (release.status != "superseded" or release.image_digest in left):
         release = _before(release, find)
     return release
+
+
+def rollback_window(
+    active: Release, find: Callable[[str], Release], steps: int
+) -> tuple[Release, ...]:
+    """Return what this many rollbacks in a row would restore, the next one first.
+
+    Args:
+        active: what serves now.
+        find: gives any release of the same environment by its id.
+        steps: how many.
+    """
+    imagined: dict[str, Release] = {}
+
+    def known(release_id: str) -> Release:
+        return imagined.get(release_id) or find(release_id)
+
+    window: list[Release] = []
+    while len(window) < steps and (back := rollback_target(active, known)):
+        window.append(back)
+        after = replace(
+            active,
+            id=f"after {active.id}",
+            kind="rollback",
+            image_digest=back.image_digest,
+            previous_release_id=active.id,
+            restores_release_id=back.id,
+        )
+        imagined[after.id] = active = after
+    return tuple(window)
 
 
 def modules_delta(before: Iterable[BuildModule], after: Iterable[BuildModule]) -> ModulesDelta:

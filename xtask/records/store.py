@@ -14,6 +14,7 @@ from xtask.records.environments import Environments
 from xtask.records.holds import Holds
 from xtask.records.log import Log
 from xtask.records.releases import Releases
+from xtask.records.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Records(Builds, Environments, Releases, Deployments, Holds, Log, Audit, Deliveries):
+class Records(
+    Builds, Environments, Releases, Deployments, Holds, Log, Audit, Deliveries, Retention
+):
     """The builds, environments, releases, holds and events of one installation.
 
     A context manager that closes itself. Each method is one transaction and may be called from

@@ -323,13 +323,14 @@ _where(
     unique=True,
 )
 
-# Bytes that nothing needs any more, and since when: they go after a time of grace.
+# Bundles that nothing needs any more, and since when: their bytes go after a time of grace.
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("artifact", Text, primary_key=True),
+    Column("manifest_hash", Text, primary_key=True),
     Column("marked_by", Text, nullable=False),
     Column("marked_at", Text, nullable=False),
+    Column("deleted_at", Text),
 )
 
 transitions = Table(

@@ -256,6 +256,15 @@ class Event:
     hash: str | None
 
 
+class Tombstone(NamedTuple):
+    """A bundle that nothing needed any more at a moment; its bytes may be gone since."""
+
+    manifest_hash: str
+    marked_by: str
+    marked_at: str
+    deleted_at: str | None
+
+
 class Claim(NamedTuple):
     """Who does something, and how many seconds without a sign of life mean that they are gone."""
 

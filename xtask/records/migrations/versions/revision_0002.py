@@ -258,8 +258,9 @@ def _create_holds() -> None:
     )  # fmt: skip
     op.create_table(
         "tombstones",
-        *_texts("artifact", primary=True),
+        *_texts("manifest_hash", primary=True),
         *_texts("marked_by", "marked_at"),
+        *_texts("deleted_at", nullable=True),
     )
 
 
