@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Column, ColumnElement, Connection
 
     from xtask.records.values import Claim
 
 _SHORTEST_HASH = 8
+_LAST_CHARACTER = "\U0010ffff"
 _MOST_LINES = 1000
 _newest_first = (tables.builds.c.created_at.desc(), tables.builds.c.id.desc())
 _live_first = case((tables.builds.c.status.in_(rules.LIVE), 0), else_=1)
@@ -130,7 +131,7 @@ class Builds(Attempts, Database):
 
 _last_succeeded = (
     select(tables.builds)
-    .where(tables.builds.c.status == "succeeded")
+    .where(tables.among(tables.builds.c.status, ("succeeded",)))
     .order_by(tables.builds.c.finished_at.desc(), *_newest_first)
     .limit(1)
 )
@@ -149,10 +150,15 @@ def one_build(connection: Connection, build_id: str, *, lock: bool = False) -> B
     return Build.from_row(row)
 
 
+def begins_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
+    """Return the condition as a range, which an index answers; LIKE folds case and reads all."""
+    return and_(column >= prefix, column < prefix + _LAST_CHARACTER)
+
+
 def _live(connection: Connection, manifest_hash: str) -> Build | None:
     columns = tables.builds.c
     query = select(tables.builds).where(
-        columns.manifest_hash == manifest_hash, columns.status.in_(rules.LIVE)
+        columns.manifest_hash == manifest_hash, tables.among(columns.status, rules.LIVE)
     )
     row = connection.execute(query).mappings().first()
     return Build.from_row(row) if row else None
@@ -160,10 +166,13 @@ def _live(connection: Connection, manifest_hash: str) -> Build | None:
 
 def _next(connection: Connection, moment: str) -> Build | None:
     columns = tables.builds.c
-    lost = and_(columns.status == "running", columns.lease_until < moment)
+    waits, runs = (tables.among(columns.status, (one,)) for one in ("queued", "running"))
     query = (
         select(tables.builds)
-        .where(columns.status.in_(("queued", "running")), or_(columns.status == "queued", lost))
+        .where(
+            tables.among(columns.status, ("queued", "running")),
+            or_(waits, and_(runs, columns.lease_until < moment)),
+        )
         .order_by(columns.priority.desc(), columns.created_at, columns.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -204,12 +213,12 @@ class _Rows(NamedTuple):
 
 
 def _by_id(connection: Connection, prefix: str) -> list[Build]:
-    return _where(connection, tables.builds.c.id.startswith(prefix, autoescape=True), prefix)
+    return _where(connection, begins_with(tables.builds.c.id, prefix), prefix)
 
 
 def _by_release(connection: Connection, prefix: str) -> list[Build]:
     columns = tables.releases.c
-    released = select(columns.build_id).where(columns.id.startswith(prefix, autoescape=True))
+    released = select(columns.build_id).where(begins_with(columns.id, prefix))
     return _where(connection, tables.builds.c.id.in_(released), prefix)
 
 
@@ -226,7 +235,7 @@ def _by_hash(connection: Connection, prefix: str) -> list[Build]:
         return []
     query = (
         select(tables.builds)
-        .where(tables.builds.c.manifest_hash.startswith(f"sha256:{digits}", autoescape=True))
+        .where(begins_with(tables.builds.c.manifest_hash, f"sha256:{digits}"))
         .order_by(_live_first, *_newest_first)
     )
     meant: dict[str, Build] = {}

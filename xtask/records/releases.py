@@ -41,7 +41,7 @@ class Releases(Database):
         columns = tables.releases.c
         query = (
             select(tables.releases)
-            .where(columns.environment == environment, columns.status == "pending")
+            .where(columns.environment == environment, tables.among(columns.status, ("pending",)))
             .order_by(columns.created_at, columns.id)
         )
         with self.reading() as connection:
@@ -152,7 +152,7 @@ def with_status(
     """Return a release of the environment that has one of these statuses."""
     columns = tables.releases.c
     query = select(tables.releases).where(
-        columns.environment == environment, columns.status.in_(statuses)
+        columns.environment == environment, tables.among(columns.status, statuses)
     )
     row = connection.execute(query).mappings().first()
     return Release.from_row(row) if row else None

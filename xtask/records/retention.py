@@ -134,7 +134,8 @@ def _of_environments(connection: Connection, policy: Policy) -> Iterator[tuple[s
     columns = tables.releases.c
     for name in list(names):
         waiting = select(columns.manifest_hash, columns.status).where(
-            columns.environment == name, columns.status.in_(("pending", *rules.IN_FLIGHT))
+            columns.environment == name,
+            tables.among(columns.status, ("pending", *rules.IN_FLIGHT)),
         )
         serves = active(connection, name)
         if serves is not None:
@@ -162,7 +163,7 @@ def _of_builds(connection: Connection, since: str) -> Iterator[tuple[str, str]]:
     columns = tables.builds.c
     succeeded = (
         select(columns.manifest_hash, columns.finished_at)
-        .where(columns.status == "succeeded")
+        .where(tables.among(columns.status, ("succeeded",)))
         .order_by(columns.finished_at.desc(), columns.created_at.desc(), columns.id.desc())
     )
     latest = connection.execute(succeeded.limit(1)).first()
@@ -171,7 +172,7 @@ def _of_builds(connection: Connection, since: str) -> Iterator[tuple[str, str]]:
     for row in connection.execute(succeeded.where(columns.finished_at > since)):
         yield row.manifest_hash, "built lately"
     at_work = select(columns.manifest_hash, columns.status).where(
-        columns.status.in_(("queued", "running"))
+        tables.among(columns.status, ("queued", "running"))
     )
     for row in connection.execute(at_work):
         yield row.manifest_hash, f"a build of it is {row.status}"

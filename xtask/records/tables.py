@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    literal_column,
     text,
 )
 
@@ -46,6 +47,10 @@ metadata = MetaData(
 )
 
 
+# Compared by bytes, as SQLite does: order is the same on both, and a prefix is a range of an index.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 class _Document(TypeDecorator[Any]):
     """JSON; on PostgreSQL `jsonb`, whose types are not imported without it."""
 
@@ -64,6 +69,15 @@ def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition with its values written out.
+
+    SQLite takes an index of some rows only for a query whose text says that it wants those.
+    """
+    literals = [literal_column(repr(value)) for value in values]
+    return column == literals[0] if len(literals) == 1 else column.in_(literals)
+
+
 def _digest(column: str) -> str:
     return f"substr({column}, 1, 7) = 'sha256:' AND length({column}) = 71"
 
@@ -77,7 +91,7 @@ def _where(name: str, *columns: ColumnElement[Any], condition: str, unique: bool
 environments = Table(
     "environments",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", _Text, primary_key=True),
     Column("rank", Integer, nullable=False),
     CheckConstraint("name <> ''", name="name"),
 )
@@ -85,35 +99,35 @@ environments = Table(
 builds = Table(
     "builds",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("status", Text, nullable=False),
-    Column("stage", Text, nullable=False),
+    Column("id", _Text, primary_key=True),
+    Column("status", _Text, nullable=False),
+    Column("stage", _Text, nullable=False),
     Column("progress", Integer, nullable=False),
-    Column("profile", Text, nullable=False),
-    Column("manifest_hash", Text, nullable=False),
-    Column("image_digest", Text),
-    Column("config_digest", Text),
-    Column("image_ref", Text),
-    Column("bundle", Text),
+    Column("profile", _Text, nullable=False),
+    Column("manifest_hash", _Text, nullable=False),
+    Column("image_digest", _Text),
+    Column("config_digest", _Text),
+    Column("image_ref", _Text),
+    Column("bundle", _Text),
     Column("modules", _Document, nullable=False),
     Column("modules_delta", _Document, nullable=False),
-    Column("requested_by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("requested_by", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
     # The commit that a worker checks out; none for a build of what lies in a folder.
-    Column("revision", Text),
+    Column("revision", _Text),
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("lease_owner", Text),
+    Column("lease_owner", _Text),
     Column("lease_token", Integer, nullable=False),
-    Column("lease_until", Text),
-    Column("cancelled_by", Text),
-    Column("error", Text),
-    Column("created_at", Text, nullable=False),
-    Column("started_at", Text),
-    Column("finished_at", Text),
+    Column("lease_until", _Text),
+    Column("cancelled_by", _Text),
+    Column("error", _Text),
+    Column("created_at", _Text, nullable=False),
+    Column("started_at", _Text),
+    Column("finished_at", _Text),
     # Who moved the status last, and when: the trigger copies both into the event.
-    Column("updated_by", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
+    Column("updated_by", _Text, nullable=False),
+    Column("updated_at", _Text, nullable=False),
     # What the foreign key of releases points at: the digests of a release are its build's.
     UniqueConstraint("id", "manifest_hash", "image_digest"),
     CheckConstraint(_one_of("status", get_args(BuildStatus)), name="status"),
@@ -158,52 +172,52 @@ Index("builds_of_manifest", builds.c.manifest_hash)
 build_lines = Table(
     "build_lines",
     metadata,
-    Column("build_id", Text, ForeignKey("builds.id"), primary_key=True),
+    Column("build_id", _Text, ForeignKey("builds.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("at", Text, nullable=False),
-    Column("line", Text, nullable=False),
+    Column("at", _Text, nullable=False),
+    Column("line", _Text, nullable=False),
     CheckConstraint("number >= 1", name="number"),
 )
 
 releases = Table(
     "releases",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("environment", Text, ForeignKey("environments.name"), nullable=False),
+    Column("id", _Text, primary_key=True),
+    Column("environment", _Text, ForeignKey("environments.name"), nullable=False),
     Column("generation", Integer),
-    Column("kind", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("build_id", Text, nullable=False),
-    Column("manifest_hash", Text, nullable=False),
-    Column("image_digest", Text, nullable=False),
+    Column("kind", _Text, nullable=False),
+    Column("status", _Text, nullable=False),
+    Column("build_id", _Text, nullable=False),
+    Column("manifest_hash", _Text, nullable=False),
+    Column("image_digest", _Text, nullable=False),
     # Where it serves, so that leaving it needs no file that may have changed since.
-    Column("target", Text, nullable=False),
+    Column("target", _Text, nullable=False),
     Column("port", Integer, nullable=False),
-    Column("previous_release_id", Text),
-    Column("restores_release_id", Text),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("previous_release_id", _Text),
+    Column("restores_release_id", _Text),
+    Column("actor", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
     # The digest of everything that was looked at when it was decided; what approvals are bound to.
-    Column("plan_digest", Text, nullable=False),
+    Column("plan_digest", _Text, nullable=False),
     Column("approvals_needed", Integer, nullable=False),
-    Column("migration_class", Text, nullable=False),
+    Column("migration_class", _Text, nullable=False),
     # The freeze window that a rollback passed.
-    Column("passed_freeze", Text),
+    Column("passed_freeze", _Text),
     Column("modules_delta", _Document, nullable=False),
     # The same key is the same command: `request_digest` says what it asked for.
-    Column("idempotency_key", Text),
-    Column("request_digest", Text),
+    Column("idempotency_key", _Text),
+    Column("request_digest", _Text),
     Column("recovery_attempts", Integer, nullable=False),
-    Column("lease_owner", Text),
+    Column("lease_owner", _Text),
     Column("lease_token", Integer, nullable=False),
-    Column("lease_until", Text),
-    Column("created_at", Text, nullable=False),
-    Column("deployed_at", Text),
-    Column("activated_at", Text),
-    Column("ended_at", Text),
-    Column("error", Text),
-    Column("updated_by", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
+    Column("lease_until", _Text),
+    Column("created_at", _Text, nullable=False),
+    Column("deployed_at", _Text),
+    Column("activated_at", _Text),
+    Column("ended_at", _Text),
+    Column("error", _Text),
+    Column("updated_by", _Text, nullable=False),
+    Column("updated_at", _Text, nullable=False),
     UniqueConstraint("environment", "generation"),
     UniqueConstraint("environment", "idempotency_key"),
     UniqueConstraint("id", "environment"),
@@ -277,15 +291,19 @@ Index(
     releases.c.id.desc(),
 )  # fmt: skip
 Index("releases_of_build", releases.c.build_id)
+Index(
+    "releases_of_manifest", releases.c.environment, releases.c.manifest_hash, releases.c.generation
+)
+Index("releases_after", releases.c.previous_release_id)
 
 approvals = Table(
     "approvals",
     metadata,
-    Column("release_id", Text, primary_key=True),
-    Column("actor", Text, primary_key=True),
-    Column("plan_digest", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("at", Text, nullable=False),
+    Column("release_id", _Text, primary_key=True),
+    Column("actor", _Text, primary_key=True),
+    Column("plan_digest", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
+    Column("at", _Text, nullable=False),
     # Bound to the plan: another plan is another release.
     ForeignKeyConstraint(["release_id", "plan_digest"], ["releases.id", "releases.plan_digest"]),
     CheckConstraint("actor <> ''", name="actor"),
@@ -294,18 +312,18 @@ approvals = Table(
 holds = Table(
     "holds",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("environment", Text, ForeignKey("environments.name")),
-    Column("manifest_hash", Text),
-    Column("release_id", Text, ForeignKey("releases.id")),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    Column("until", Text),
-    Column("lifted_by", Text),
-    Column("lifted_reason", Text),
-    Column("lifted_at", Text),
+    Column("id", _Text, primary_key=True),
+    Column("kind", _Text, nullable=False),
+    Column("environment", _Text, ForeignKey("environments.name")),
+    Column("manifest_hash", _Text),
+    Column("release_id", _Text, ForeignKey("releases.id")),
+    Column("actor", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
+    Column("created_at", _Text, nullable=False),
+    Column("until", _Text),
+    Column("lifted_by", _Text),
+    Column("lifted_reason", _Text),
+    Column("lifted_at", _Text),
     CheckConstraint(_one_of("kind", get_args(HoldKind)), name="kind"),
     CheckConstraint("(kind = 'environment') = (environment IS NOT NULL)", name="environment"),
     CheckConstraint("kind <> 'retain' OR manifest_hash IS NOT NULL", name="retained"),
@@ -327,36 +345,36 @@ _where(
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("manifest_hash", Text, primary_key=True),
-    Column("marked_by", Text, nullable=False),
-    Column("marked_at", Text, nullable=False),
-    Column("deleted_at", Text),
+    Column("manifest_hash", _Text, primary_key=True),
+    Column("marked_by", _Text, nullable=False),
+    Column("marked_at", _Text, nullable=False),
+    Column("deleted_at", _Text),
 )
 
 transitions = Table(
     "transitions",
     metadata,
-    Column("subject", Text, primary_key=True),
-    Column("from_status", Text, primary_key=True),
-    Column("to_status", Text, primary_key=True),
+    Column("subject", _Text, primary_key=True),
+    Column("from_status", _Text, primary_key=True),
+    Column("to_status", _Text, primary_key=True),
 )
 
 events = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("subject", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),
-    Column("from_status", Text),
-    Column("to_status", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("detail", Text),
-    Column("at", Text, nullable=False),
+    Column("subject", _Text, nullable=False),
+    Column("subject_id", _Text, nullable=False),
+    Column("from_status", _Text),
+    Column("to_status", _Text, nullable=False),
+    Column("actor", _Text, nullable=False),
+    Column("detail", _Text),
+    Column("at", _Text, nullable=False),
     # Written by `chain.seal` at the end of the same transaction.
-    Column("facts", Text),
+    Column("facts", _Text),
     Column("seq", Integer, unique=True),
-    Column("prev_hash", Text),
-    Column("hash", Text),
+    Column("prev_hash", _Text),
+    Column("hash", _Text),
     ForeignKeyConstraint(
         ["subject", "from_status", "to_status"],
         ["transitions.subject", "transitions.from_status", "transitions.to_status"],
@@ -375,8 +393,8 @@ outbox = Table(
     "outbox",
     metadata,
     Column("event_id", Integer, ForeignKey("events.id"), primary_key=True, autoincrement=False),
-    Column("created_at", Text, nullable=False),
-    Column("delivered_at", Text),
+    Column("created_at", _Text, nullable=False),
+    Column("delivered_at", _Text),
 )
 _where("outbox_to_deliver", outbox.c.event_id, condition="delivered_at IS NULL")
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 revision = "0002"
 down_revision = "0001"
 
+_text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _document = sa.JSON().with_variant(JSONB(), "postgresql")
 
 _LIVE = "status IN ('queued', 'running', 'succeeded')"
@@ -41,6 +42,8 @@ def upgrade() -> None:
     for table in ("events", "releases", "builds"):
         _set_aside(table)
     op.drop_table("release_transitions")
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("environments", "name", type_=_text)
     _create_builds()
     _create_releases()
     _create_approvals()
@@ -135,7 +138,7 @@ def _create_builds() -> None:
     _index("builds_of_manifest", "builds", ["manifest_hash"])
     op.create_table(
         "build_lines",
-        sa.Column("build_id", sa.Text, sa.ForeignKey("builds.id"), primary_key=True),
+        sa.Column("build_id", _text, sa.ForeignKey("builds.id"), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True),
         *_texts("at", "line"),
         *_checks({"number": "number >= 1"}),
@@ -146,7 +149,7 @@ def _create_releases() -> None:
     op.create_table(
         "releases",
         *_texts("id", primary=True),
-        sa.Column("environment", sa.Text, sa.ForeignKey("environments.name"), nullable=False),
+        sa.Column("environment", _text, sa.ForeignKey("environments.name"), nullable=False),
         sa.Column("generation", sa.Integer),
         *_texts("kind", "status", "build_id", "manifest_hash", "image_digest", "target"),
         sa.Column("port", sa.Integer, nullable=False),
@@ -192,6 +195,8 @@ def _create_releases() -> None:
     _index("releases_newest", "releases", ["created_at DESC", "id DESC"])
     _index("releases_of_environment", "releases", ["environment", "created_at DESC", "id DESC"])
     _index("releases_of_build", "releases", ["build_id"])
+    _index("releases_of_manifest", "releases", ["environment", "manifest_hash", "generation"])
+    _index("releases_after", "releases", ["previous_release_id"])
 
 
 _RELEASE_CHECKS = {
@@ -238,9 +243,9 @@ def _create_holds() -> None:
         "holds",
         *_texts("id", primary=True),
         *_texts("kind"),
-        sa.Column("environment", sa.Text, sa.ForeignKey("environments.name")),
+        sa.Column("environment", _text, sa.ForeignKey("environments.name")),
         *_texts("manifest_hash", nullable=True),
-        sa.Column("release_id", sa.Text, sa.ForeignKey("releases.id")),
+        sa.Column("release_id", _text, sa.ForeignKey("releases.id")),
         *_texts("actor", "reason", "created_at"),
         *_texts("until", "lifted_by", "lifted_reason", "lifted_at", nullable=True),
         *_checks({
@@ -365,8 +370,8 @@ def _copy(table: str, kept: str, made: dict[str, str], *, order: str) -> None:
 
 def _texts(*names: str, primary: bool = False, nullable: bool = False) -> list[sa.Column[str]]:
     if primary:
-        return [sa.Column(name, sa.Text, primary_key=True) for name in names]
-    return [sa.Column(name, sa.Text, nullable=nullable) for name in names]
+        return [sa.Column(name, _text, primary_key=True) for name in names]
+    return [sa.Column(name, _text, nullable=nullable) for name in names]
 
 
 def _checks(rules: dict[str, str]) -> list[sa.CheckConstraint]:
