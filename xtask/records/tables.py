@@ -74,7 +74,7 @@ def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bo
 
     SQLite takes an index of some rows only for a query whose text says that it wants those.
     """
-    literals = [literal_column(repr(value)) for value in values]
+    literals: list[ColumnElement[str]] = [literal_column(repr(value)) for value in values]
     return column == literals[0] if len(literals) == 1 else column.in_(literals)
 
 
