@@ -112,11 +112,10 @@ def _going(workspace: Workspace, due: Sequence[str], before: float) -> _Going:
     bundles = tuple(path for path in _bundles(workspace) if path.name in names)
     layout = Layout(workspace.layout)
     images = frozenset(map(_image, bundles))
-    needed = {layout.path(digest) for digest in layout.in_use(but=images)}
-    for bundle in _bundles(workspace):
-        if bundle not in bundles:
-            document = inventory.read_inputs(bundle)
-            needed |= set(inventory.paths(document, workspace).values()) if document else set()
+    kept = [inventory.needed(bundle, workspace) for bundle in _bundles(workspace)
+            if bundle not in bundles]  # fmt: skip
+    blobs = layout.in_use(but=images).union(*(one.blobs for one in kept))
+    needed = set(map(layout.path, blobs)).union(*(one.inputs for one in kept))
     folders = (layout.path(_ANY).parent, workspace.inputs / "blobs", workspace.inputs / "modules")
     stored = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
     unneeded = (path for path in stored if path not in needed and path.stat().st_mtime < before)
