@@ -10,6 +10,7 @@ from sqlalchemy import and_, case, delete, func, insert, or_, select, update
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
 from xtask.records.attempts import Attempts
+from xtask.records.columns import among
 from xtask.records.connection import Database
 from xtask.records.values import Build, timestamp
 
@@ -131,7 +132,7 @@ class Builds(Attempts, Database):
 
 _last_succeeded = (
     select(tables.builds)
-    .where(tables.among(tables.builds.c.status, ("succeeded",)))
+    .where(among(tables.builds.c.status, ("succeeded",)))
     .order_by(tables.builds.c.finished_at.desc(), *_newest_first)
     .limit(1)
 )
@@ -158,7 +159,7 @@ def begins_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
 def _live(connection: Connection, manifest_hash: str) -> Build | None:
     columns = tables.builds.c
     query = select(tables.builds).where(
-        columns.manifest_hash == manifest_hash, tables.among(columns.status, rules.LIVE)
+        columns.manifest_hash == manifest_hash, among(columns.status, rules.LIVE)
     )
     row = connection.execute(query).mappings().first()
     return Build.from_row(row) if row else None
@@ -166,11 +167,11 @@ def _live(connection: Connection, manifest_hash: str) -> Build | None:
 
 def _next(connection: Connection, moment: str) -> Build | None:
     columns = tables.builds.c
-    waits, runs = (tables.among(columns.status, (one,)) for one in ("queued", "running"))
+    waits, runs = (among(columns.status, (one,)) for one in ("queued", "running"))
     query = (
         select(tables.builds)
         .where(
-            tables.among(columns.status, ("queued", "running")),
+            among(columns.status, ("queued", "running")),
             or_(waits, and_(runs, columns.lease_until < moment)),
         )
         .order_by(columns.priority.desc(), columns.created_at, columns.id)

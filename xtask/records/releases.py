@@ -9,6 +9,7 @@ from sqlalchemy import select
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
 from xtask.records.builds import one_build
+from xtask.records.columns import among
 from xtask.records.connection import Database
 from xtask.records.environments import require_environment
 from xtask.records.values import Approval, Release, RollbackPlan
@@ -41,7 +42,7 @@ class Releases(Database):
         columns = tables.releases.c
         query = (
             select(tables.releases)
-            .where(columns.environment == environment, tables.among(columns.status, ("pending",)))
+            .where(columns.environment == environment, among(columns.status, ("pending",)))
             .order_by(columns.created_at, columns.id)
         )
         with self.reading() as connection:
@@ -152,7 +153,7 @@ def with_status(
     """Return a release of the environment that has one of these statuses."""
     columns = tables.releases.c
     query = select(tables.releases).where(
-        columns.environment == environment, tables.among(columns.status, statuses)
+        columns.environment == environment, among(columns.status, statuses)
     )
     row = connection.execute(query).mappings().first()
     return Release.from_row(row) if row else None

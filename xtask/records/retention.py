@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import insert, or_, select, update
 
 from xtask.records import rules, tables
+from xtask.records.columns import among
 from xtask.records.connection import Database
 from xtask.records.releases import active, one_release
 from xtask.records.values import Tombstone, timestamp
@@ -135,7 +136,7 @@ def _of_environments(connection: Connection, policy: Policy) -> Iterator[tuple[s
     for name in list(names):
         waiting = select(columns.manifest_hash, columns.status).where(
             columns.environment == name,
-            tables.among(columns.status, ("pending", *rules.IN_FLIGHT)),
+            among(columns.status, ("pending", *rules.IN_FLIGHT)),
         )
         serves = active(connection, name)
         if serves is not None:
@@ -163,7 +164,7 @@ def _of_builds(connection: Connection, since: str) -> Iterator[tuple[str, str]]:
     columns = tables.builds.c
     succeeded = (
         select(columns.manifest_hash, columns.finished_at)
-        .where(tables.among(columns.status, ("succeeded",)))
+        .where(among(columns.status, ("succeeded",)))
         .order_by(columns.finished_at.desc(), columns.created_at.desc(), columns.id.desc())
     )
     latest = connection.execute(succeeded.limit(1)).first()
@@ -172,7 +173,7 @@ def _of_builds(connection: Connection, since: str) -> Iterator[tuple[str, str]]:
     for row in connection.execute(succeeded.where(columns.finished_at > since)):
         yield row.manifest_hash, "built lately"
     at_work = select(columns.manifest_hash, columns.status).where(
-        tables.among(columns.status, ("queued", "running"))
+        among(columns.status, ("queued", "running"))
     )
     for row in connection.execute(at_work):
         yield row.manifest_hash, f"a build of it is {row.status}"

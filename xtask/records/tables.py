@@ -6,10 +6,9 @@ A change here needs a new revision in `migrations/versions`, a new `SCHEMA` and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import get_args
 
 from sqlalchemy import (
-    JSON,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -18,22 +17,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     event,
-    literal_column,
-    text,
 )
 
 from xtask.records import rules, triggers
+from xtask.records.columns import Document, Words, is_digest, one_of, rows_where
 from xtask.records.values import BuildStatus, HoldKind, MigrationClass, ReleaseKind, ReleaseStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sqlalchemy import ColumnElement, Dialect
-    from sqlalchemy.types import TypeEngine
 
 # Without names, SQLite cannot drop a constraint in a later migration.
 metadata = MetaData(
@@ -46,52 +36,10 @@ metadata = MetaData(
     }
 )
 
-
-# Compared by bytes, as SQLite does: order is the same on both, and a prefix is a range of an index.
-_Text = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-class _Document(TypeDecorator[Any]):
-    """JSON; on PostgreSQL `jsonb`, whose types are not imported without it."""
-
-    impl = JSON
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415 - start-up
-
-            return dialect.type_descriptor(JSONB())
-        return dialect.type_descriptor(JSON())
-
-
-def _one_of(column: str, values: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """Return the condition with its values written out.
-
-    SQLite takes an index of some rows only for a query whose text says that it wants those.
-    """
-    literals: list[ColumnElement[str]] = [literal_column(repr(value)) for value in values]
-    return column == literals[0] if len(literals) == 1 else column.in_(literals)
-
-
-def _digest(column: str) -> str:
-    return f"substr({column}, 1, 7) = 'sha256:' AND length({column}) = 71"
-
-
-def _where(name: str, *columns: ColumnElement[Any], condition: str, unique: bool = False) -> Index:
-    """Return an index of some rows."""
-    where = text(condition)
-    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
-
-
 environments = Table(
     "environments",
     metadata,
-    Column("name", _Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("rank", Integer, nullable=False),
     CheckConstraint("name <> ''", name="name"),
 )
@@ -99,42 +47,42 @@ environments = Table(
 builds = Table(
     "builds",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("status", _Text, nullable=False),
-    Column("stage", _Text, nullable=False),
+    Column("id", Words, primary_key=True),
+    Column("status", Words, nullable=False),
+    Column("stage", Words, nullable=False),
     Column("progress", Integer, nullable=False),
-    Column("profile", _Text, nullable=False),
-    Column("manifest_hash", _Text, nullable=False),
-    Column("image_digest", _Text),
-    Column("config_digest", _Text),
-    Column("image_ref", _Text),
-    Column("bundle", _Text),
-    Column("modules", _Document, nullable=False),
-    Column("modules_delta", _Document, nullable=False),
-    Column("requested_by", _Text, nullable=False),
-    Column("reason", _Text, nullable=False),
+    Column("profile", Words, nullable=False),
+    Column("manifest_hash", Words, nullable=False),
+    Column("image_digest", Words),
+    Column("config_digest", Words),
+    Column("image_ref", Words),
+    Column("bundle", Words),
+    Column("modules", Document, nullable=False),
+    Column("modules_delta", Document, nullable=False),
+    Column("requested_by", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     # The commit that a worker checks out; none for a build of what lies in a folder.
-    Column("revision", _Text),
+    Column("revision", Words),
     Column("priority", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("lease_owner", _Text),
+    Column("lease_owner", Words),
     Column("lease_token", Integer, nullable=False),
-    Column("lease_until", _Text),
-    Column("cancelled_by", _Text),
-    Column("error", _Text),
-    Column("created_at", _Text, nullable=False),
-    Column("started_at", _Text),
-    Column("finished_at", _Text),
+    Column("lease_until", Words),
+    Column("cancelled_by", Words),
+    Column("error", Words),
+    Column("created_at", Words, nullable=False),
+    Column("started_at", Words),
+    Column("finished_at", Words),
     # Who moved the status last, and when: the trigger copies both into the event.
-    Column("updated_by", _Text, nullable=False),
-    Column("updated_at", _Text, nullable=False),
+    Column("updated_by", Words, nullable=False),
+    Column("updated_at", Words, nullable=False),
     # What the foreign key of releases points at: the digests of a release are its build's.
     UniqueConstraint("id", "manifest_hash", "image_digest"),
-    CheckConstraint(_one_of("status", get_args(BuildStatus)), name="status"),
-    CheckConstraint(_one_of("stage", rules.BUILD_STAGES), name="stage"),
+    CheckConstraint(one_of("status", get_args(BuildStatus)), name="status"),
+    CheckConstraint(one_of("stage", rules.BUILD_STAGES), name="stage"),
     CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
-    CheckConstraint(_digest("manifest_hash"), name="manifest_hash"),
-    CheckConstraint(_digest("image_digest"), name="image_digest"),
+    CheckConstraint(is_digest("manifest_hash"), name="manifest_hash"),
+    CheckConstraint(is_digest("image_digest"), name="image_digest"),
     CheckConstraint("(status = 'succeeded') = (image_digest IS NOT NULL)", name="image"),
     CheckConstraint(
         "status <> 'succeeded' OR (config_digest IS NOT NULL AND image_ref IS NOT NULL"
@@ -144,7 +92,7 @@ builds = Table(
     CheckConstraint("status <> 'failed' OR error IS NOT NULL", name="error"),
     CheckConstraint("status <> 'cancelled' OR cancelled_by IS NOT NULL", name="cancelled"),
     CheckConstraint(
-        f"({_one_of('status', rules.FINISHED)}) = (finished_at IS NOT NULL)", name="finished"
+        f"({one_of('status', rules.FINISHED)}) = (finished_at IS NOT NULL)", name="finished"
     ),
     CheckConstraint(
         "(status = 'running') = (lease_owner IS NOT NULL)"
@@ -154,14 +102,14 @@ builds = Table(
     CheckConstraint(f"attempt BETWEEN 0 AND {rules.MAX_ATTEMPTS}", name="attempt"),
     CheckConstraint("requested_by <> ''", name="requested_by"),
 )
-_where(
-    "one_live_build", builds.c.manifest_hash, condition=_one_of("status", rules.LIVE), unique=True
+rows_where(
+    "one_live_build", builds.c.manifest_hash, condition=one_of("status", rules.LIVE), unique=True
 )
-_where(
+rows_where(
     "builds_to_claim", builds.c.status, builds.c.priority.desc(), builds.c.created_at, builds.c.id,
     condition="status IN ('queued', 'running')",
 )  # fmt: skip
-_where(
+rows_where(
     "builds_succeeded", builds.c.finished_at.desc(), builds.c.created_at.desc(), builds.c.id.desc(),
     condition="status = 'succeeded'",
 )  # fmt: skip
@@ -172,52 +120,52 @@ Index("builds_of_manifest", builds.c.manifest_hash)
 build_lines = Table(
     "build_lines",
     metadata,
-    Column("build_id", _Text, ForeignKey("builds.id"), primary_key=True),
+    Column("build_id", Words, ForeignKey("builds.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("at", _Text, nullable=False),
-    Column("line", _Text, nullable=False),
+    Column("at", Words, nullable=False),
+    Column("line", Words, nullable=False),
     CheckConstraint("number >= 1", name="number"),
 )
 
 releases = Table(
     "releases",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("environment", _Text, ForeignKey("environments.name"), nullable=False),
+    Column("id", Words, primary_key=True),
+    Column("environment", Words, ForeignKey("environments.name"), nullable=False),
     Column("generation", Integer),
-    Column("kind", _Text, nullable=False),
-    Column("status", _Text, nullable=False),
-    Column("build_id", _Text, nullable=False),
-    Column("manifest_hash", _Text, nullable=False),
-    Column("image_digest", _Text, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("status", Words, nullable=False),
+    Column("build_id", Words, nullable=False),
+    Column("manifest_hash", Words, nullable=False),
+    Column("image_digest", Words, nullable=False),
     # Where it serves, so that leaving it needs no file that may have changed since.
-    Column("target", _Text, nullable=False),
+    Column("target", Words, nullable=False),
     Column("port", Integer, nullable=False),
-    Column("previous_release_id", _Text),
-    Column("restores_release_id", _Text),
-    Column("actor", _Text, nullable=False),
-    Column("reason", _Text, nullable=False),
+    Column("previous_release_id", Words),
+    Column("restores_release_id", Words),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     # The digest of everything that was looked at when it was decided; what approvals are bound to.
-    Column("plan_digest", _Text, nullable=False),
+    Column("plan_digest", Words, nullable=False),
     Column("approvals_needed", Integer, nullable=False),
-    Column("migration_class", _Text, nullable=False),
+    Column("migration_class", Words, nullable=False),
     # The freeze window that a rollback passed.
-    Column("passed_freeze", _Text),
-    Column("modules_delta", _Document, nullable=False),
+    Column("passed_freeze", Words),
+    Column("modules_delta", Document, nullable=False),
     # The same key is the same command: `request_digest` says what it asked for.
-    Column("idempotency_key", _Text),
-    Column("request_digest", _Text),
+    Column("idempotency_key", Words),
+    Column("request_digest", Words),
     Column("recovery_attempts", Integer, nullable=False),
-    Column("lease_owner", _Text),
+    Column("lease_owner", Words),
     Column("lease_token", Integer, nullable=False),
-    Column("lease_until", _Text),
-    Column("created_at", _Text, nullable=False),
-    Column("deployed_at", _Text),
-    Column("activated_at", _Text),
-    Column("ended_at", _Text),
-    Column("error", _Text),
-    Column("updated_by", _Text, nullable=False),
-    Column("updated_at", _Text, nullable=False),
+    Column("lease_until", Words),
+    Column("created_at", Words, nullable=False),
+    Column("deployed_at", Words),
+    Column("activated_at", Words),
+    Column("ended_at", Words),
+    Column("error", Words),
+    Column("updated_by", Words, nullable=False),
+    Column("updated_at", Words, nullable=False),
     UniqueConstraint("environment", "generation"),
     UniqueConstraint("environment", "idempotency_key"),
     UniqueConstraint("id", "environment"),
@@ -237,12 +185,12 @@ releases = Table(
         ["restores_release_id", "environment", "build_id"],
         ["releases.id", "releases.environment", "releases.build_id"],
     ),
-    CheckConstraint(_one_of("kind", get_args(ReleaseKind)), name="kind"),
-    CheckConstraint(_one_of("status", get_args(ReleaseStatus)), name="status"),
-    CheckConstraint(_one_of("migration_class", get_args(MigrationClass)), name="migration_class"),
+    CheckConstraint(one_of("kind", get_args(ReleaseKind)), name="kind"),
+    CheckConstraint(one_of("status", get_args(ReleaseStatus)), name="status"),
+    CheckConstraint(one_of("migration_class", get_args(MigrationClass)), name="migration_class"),
     CheckConstraint("generation >= 1", name="generation"),
     CheckConstraint(
-        f"({_one_of('status', rules.BEFORE_DEPLOYMENT)}) = (generation IS NULL)"
+        f"({one_of('status', rules.BEFORE_DEPLOYMENT)}) = (generation IS NULL)"
         " AND (generation IS NULL) = (deployed_at IS NULL)"
         " AND (generation IS NOT NULL OR previous_release_id IS NULL)",
         name="deployed",
@@ -262,26 +210,26 @@ releases = Table(
         name="recovery",
     ),
     CheckConstraint(
-        f"({_one_of('status', rules.LEASED)}) = (lease_owner IS NOT NULL)"
-        f" AND ({_one_of('status', rules.LEASED)}) = (lease_until IS NOT NULL)",
+        f"({one_of('status', rules.LEASED)}) = (lease_owner IS NOT NULL)"
+        f" AND ({one_of('status', rules.LEASED)}) = (lease_until IS NOT NULL)",
         name="lease",
     ),
     CheckConstraint("actor <> ''", name="actor"),
     CheckConstraint("trim(reason) <> ''", name="reason"),
     CheckConstraint(
-        f"({_one_of('status', rules.ONCE_ACTIVE)}) = (activated_at IS NOT NULL)", name="activated"
+        f"({one_of('status', rules.ONCE_ACTIVE)}) = (activated_at IS NOT NULL)", name="activated"
     ),
-    CheckConstraint(f"({_one_of('status', rules.ENDED)}) = (ended_at IS NOT NULL)", name="ended"),
+    CheckConstraint(f"({one_of('status', rules.ENDED)}) = (ended_at IS NOT NULL)", name="ended"),
     CheckConstraint("status NOT IN ('failed', 'rejected') OR error IS NOT NULL", name="error"),
 )
-_where("one_active_release", releases.c.environment, condition="status = 'active'", unique=True)
-_where(
+rows_where("one_active_release", releases.c.environment, condition="status = 'active'", unique=True)
+rows_where(
     "one_release_in_flight",
     releases.c.environment,
-    condition=_one_of("status", rules.IN_FLIGHT),
+    condition=one_of("status", rules.IN_FLIGHT),
     unique=True,
 )
-_where(
+rows_where(
     "releases_pending", releases.c.environment, releases.c.created_at,
     condition="status = 'pending'",
 )  # fmt: skip
@@ -299,11 +247,11 @@ Index("releases_after", releases.c.previous_release_id)
 approvals = Table(
     "approvals",
     metadata,
-    Column("release_id", _Text, primary_key=True),
-    Column("actor", _Text, primary_key=True),
-    Column("plan_digest", _Text, nullable=False),
-    Column("reason", _Text, nullable=False),
-    Column("at", _Text, nullable=False),
+    Column("release_id", Words, primary_key=True),
+    Column("actor", Words, primary_key=True),
+    Column("plan_digest", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("at", Words, nullable=False),
     # Bound to the plan: another plan is another release.
     ForeignKeyConstraint(["release_id", "plan_digest"], ["releases.id", "releases.plan_digest"]),
     CheckConstraint("actor <> ''", name="actor"),
@@ -312,19 +260,19 @@ approvals = Table(
 holds = Table(
     "holds",
     metadata,
-    Column("id", _Text, primary_key=True),
-    Column("kind", _Text, nullable=False),
-    Column("environment", _Text, ForeignKey("environments.name")),
-    Column("manifest_hash", _Text),
-    Column("release_id", _Text, ForeignKey("releases.id")),
-    Column("actor", _Text, nullable=False),
-    Column("reason", _Text, nullable=False),
-    Column("created_at", _Text, nullable=False),
-    Column("until", _Text),
-    Column("lifted_by", _Text),
-    Column("lifted_reason", _Text),
-    Column("lifted_at", _Text),
-    CheckConstraint(_one_of("kind", get_args(HoldKind)), name="kind"),
+    Column("id", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("environment", Words, ForeignKey("environments.name")),
+    Column("manifest_hash", Words),
+    Column("release_id", Words, ForeignKey("releases.id")),
+    Column("actor", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("created_at", Words, nullable=False),
+    Column("until", Words),
+    Column("lifted_by", Words),
+    Column("lifted_reason", Words),
+    Column("lifted_at", Words),
+    CheckConstraint(one_of("kind", get_args(HoldKind)), name="kind"),
     CheckConstraint("(kind = 'environment') = (environment IS NOT NULL)", name="environment"),
     CheckConstraint("kind <> 'retain' OR manifest_hash IS NOT NULL", name="retained"),
     CheckConstraint("actor <> '' AND trim(reason) <> ''", name="reason"),
@@ -334,7 +282,7 @@ holds = Table(
         name="lifted",
     ),
 )
-_where(
+rows_where(
     "one_hold_of_environment",
     holds.c.environment,
     condition="kind = 'environment' AND lifted_at IS NULL",
@@ -345,36 +293,36 @@ _where(
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("manifest_hash", _Text, primary_key=True),
-    Column("marked_by", _Text, nullable=False),
-    Column("marked_at", _Text, nullable=False),
-    Column("deleted_at", _Text),
+    Column("manifest_hash", Words, primary_key=True),
+    Column("marked_by", Words, nullable=False),
+    Column("marked_at", Words, nullable=False),
+    Column("deleted_at", Words),
 )
 
 transitions = Table(
     "transitions",
     metadata,
-    Column("subject", _Text, primary_key=True),
-    Column("from_status", _Text, primary_key=True),
-    Column("to_status", _Text, primary_key=True),
+    Column("subject", Words, primary_key=True),
+    Column("from_status", Words, primary_key=True),
+    Column("to_status", Words, primary_key=True),
 )
 
 events = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("subject", _Text, nullable=False),
-    Column("subject_id", _Text, nullable=False),
-    Column("from_status", _Text),
-    Column("to_status", _Text, nullable=False),
-    Column("actor", _Text, nullable=False),
-    Column("detail", _Text),
-    Column("at", _Text, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("subject_id", Words, nullable=False),
+    Column("from_status", Words),
+    Column("to_status", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("detail", Words),
+    Column("at", Words, nullable=False),
     # Written by `chain.seal` at the end of the same transaction.
-    Column("facts", _Text),
+    Column("facts", Words),
     Column("seq", Integer, unique=True),
-    Column("prev_hash", _Text),
-    Column("hash", _Text),
+    Column("prev_hash", Words),
+    Column("hash", Words),
     ForeignKeyConstraint(
         ["subject", "from_status", "to_status"],
         ["transitions.subject", "transitions.from_status", "transitions.to_status"],
@@ -386,16 +334,16 @@ events = Table(
     ),
 )
 Index("events_of_subject", events.c.subject, events.c.subject_id)
-_where("events_to_seal", events.c.id, condition="hash IS NULL")
+rows_where("events_to_seal", events.c.id, condition="hash IS NULL")
 
 # What others have to be told, in the transaction that made it true.
 outbox = Table(
     "outbox",
     metadata,
     Column("event_id", Integer, ForeignKey("events.id"), primary_key=True, autoincrement=False),
-    Column("created_at", _Text, nullable=False),
-    Column("delivered_at", _Text),
+    Column("created_at", Words, nullable=False),
+    Column("delivered_at", Words),
 )
-_where("outbox_to_deliver", outbox.c.event_id, condition="delivered_at IS NULL")
+rows_where("outbox_to_deliver", outbox.c.event_id, condition="delivered_at IS NULL")
 
 event.listen(metadata, "after_create", triggers.install)
