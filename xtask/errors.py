@@ -44,8 +44,8 @@ class Interrupted(XtaskError):  # noqa: N818 - no error of anybody
 
     exit_code = 130
 
-    def __init__(self) -> None:
-        super().__init__("interrupted")
+    def __init__(self, message: str = "interrupted") -> None:
+        super().__init__(message)
 
 
 class InvalidError(XtaskError):

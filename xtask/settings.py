@@ -6,7 +6,7 @@ import getpass
 import os
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+LEASE_SECONDS = 60.0
+# A second is four signs of life; after an hour nobody waits for a dead builder any more.
+_SHORTEST_LEASE, _LONGEST_LEASE = 1, 3600
 # What SQLAlchemy reads as a file: `sqlite:///relative`, `sqlite:////absolute`, options after `?`.
 _SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:)([^?]+)(?:\?.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The folder with `modules.toml`, and where everything in it lies."""
+    """The folder with `modules.toml`, and where everything in it lies.
+
+    Args:
+        root: that folder.
+        home: the folder whose `releases/` is meant, when `root` is a checkout for one build.
+    """
 
     root: Path
+    home: Path | None = field(default=None, kw_only=True)
 
     @property
     def manifest(self) -> Path:
@@ -45,7 +54,7 @@ class Workspace:
     @property
     def releases(self) -> Path:
         """Everything that a build makes and the records, not committed."""
-        return self.root / "releases"
+        return (self.home or self.root) / "releases"
 
     @property
     def layout(self) -> Path:
@@ -95,12 +104,16 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run: where, on whose behalf, with which records database and private keys."""
+    """One run: where, on whose behalf, with which records database and private keys.
+
+    `lease_seconds` is how long it may give no sign of life before others take over what it does.
+    """
 
     workspace: Workspace
     database_url: str
     actor: str
     keys: Path
+    lease_seconds: float = LEASE_SECONDS
 
     @property
     def holder(self) -> str:
@@ -118,10 +131,11 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
     """Return the settings for the workspace `root`.
 
     `XTASK_DATABASE_URL` names the records database (default: SQLite in `releases/`),
-    `XTASK_ACTOR` who is acting (default: the login name), `XTASK_KEYS` the folder of private keys.
+    `XTASK_ACTOR` who is acting (default: the login name), `XTASK_KEYS` the folder of private keys,
+    `XTASK_LEASE_SECONDS` after how much silence a builder or deployer counts as lost (default: 60).
 
     Raises:
-        UsageError: `XTASK_KEYS` names something that is no folder.
+        UsageError: `XTASK_KEYS` names something that is no folder, or the seconds are no number.
     """
     workspace = Workspace(Path(os.path.abspath(root)))  # noqa: PTH100 - keep links as the user wrote them
     keys = Path(environ.get("XTASK_KEYS") or workspace.keys).absolute()
@@ -132,7 +146,18 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
         database_url=environ.get("XTASK_DATABASE_URL") or _embedded(workspace),
         actor=redacted(environ.get("XTASK_ACTOR") or _login_name()),
         keys=keys,
+        lease_seconds=_lease(environ.get("XTASK_LEASE_SECONDS") or str(int(LEASE_SECONDS))),
     )
+
+
+def _lease(text: str) -> float:
+    seconds = int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
+    if not _SHORTEST_LEASE <= seconds <= _LONGEST_LEASE:
+        raise UsageError(
+            f"XTASK_LEASE_SECONDS is {text[:20]!r}",
+            help=f"write a whole number from {_SHORTEST_LEASE} to {_LONGEST_LEASE}",
+        )
+    return float(seconds)
 
 
 def _embedded(workspace: Workspace) -> str:

@@ -1,19 +1,18 @@
-"""Making the product: `build`, `builds`, `run`."""
+"""Making the product: `build`, `run`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from xtask.cli.command import LIMIT, Command, option
-from xtask.cli.output import reason_lines, table
-from xtask.digest import hex_of
+from xtask.cli.command import Command, at_most, option
+from xtask.errors import UsageError
+from xtask.pipeline.progress import reason_lines
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
     from xtask.pipeline.building.build import Built
     from xtask.pipeline.progress import Progress, Stage
-    from xtask.records.values import Build
 
 
 def build(  # noqa: PLR0913 - its options
@@ -23,9 +22,17 @@ def build(  # noqa: PLR0913 - its options
     check_reproducible: bool,
     load: bool,
     push: bool,
+    queue: bool,
+    priority: int | None,
     reason: str,
 ) -> None:
-    """Build what `modules.toml` says, or find it built."""
+    """Build what `modules.toml` says, find it built, or queue it for a worker."""
+    if queue:
+        return _queue(
+            context, priority or 0, reason, needs_image=load or push or check_reproducible
+        )
+    if priority is not None:
+        raise UsageError("--priority is of a build that waits", help="write --queue too")
     from xtask.pipeline.building.build import build as story  # noqa: PLC0415 - start-up
 
     progress = context.output.progress()
@@ -41,7 +48,21 @@ def build(  # noqa: PLR0913 - its options
 
         pushed = {"pushed": publish(context.settings, progress, built.build).document()}
     document = _document(built, progress.stages) | checked | pushed
-    context.output.result(document, _summary(built))
+    return context.output.result(document, _summary(built))
+
+
+def _queue(context: Context, priority: int, reason: str, *, needs_image: bool) -> None:
+    """Queue a build of the commit that is checked out, or find one of the same manifest hash."""
+    from xtask.pipeline.building.queue import request  # noqa: PLC0415 - start-up
+
+    if needs_image:
+        raise UsageError(
+            "a queued build is made elsewhere: nothing can be done with its image here",
+            help="leave that option out; `xtask worker --push` pushes images",
+        )
+    progress = context.output.progress()
+    asked = request(context.settings, progress, priority=priority, reason=reason)
+    context.output.result(_document(asked, progress.stages), _summary(asked))
 
 
 def _reproduced(context: Context, progress: Progress, built: Built) -> dict[str, Any]:
@@ -91,49 +112,17 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
 
 def _summary(built: Built) -> str:
     row = built.build
-    return "\n".join(
-        f"{name:<9}{value}"
-        for name, value in (
-            ("build", row.id + (" (made before)" if built.cached else "")),
-            ("manifest", row.manifest_hash),
-            ("image", row.image_digest),
-            ("name", row.image_ref),
-            ("bundle", row.bundle),
-        )
+    waits = row.status != "succeeded"
+    note = f" ({row.status})" if waits else " (made before)" if built.cached else ""
+    rows = (
+        ("build", row.id + note),
+        ("manifest", row.manifest_hash),
+        ("image", row.image_digest),
+        ("name", row.image_ref),
+        ("bundle", row.bundle),
+        ("follow", f"xtask builds {row.id[:8]} --follow" if waits else None),
     )
-
-
-def builds(context: Context, *, limit: int) -> None:
-    """List the latest builds."""
-    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
-
-    with open_records(context.settings.database_url, create=False) as records:
-        found = records.builds(limit)
-    header = ["BUILD", "STATUS", "MANIFEST", "CREATED", "BY", "MODULES"]
-    text = table([_row(build) for build in found], header) or "no builds yet"
-    context.output.result([_listed(build) for build in found], text)
-
-
-def _row(build: Build) -> list[str]:
-    manifest = hex_of(build.manifest_hash)[:12]
-    modules = str(len(build.modules))
-    return [
-        build.id[:8],
-        build.status,
-        manifest,
-        build.created_at[:19],
-        build.requested_by,
-        modules,
-    ]
-
-
-def _listed(build: Build) -> dict[str, Any]:
-    keys = ["id", "status", "stage", "progress", "profile", "manifest_hash", "image_digest"]
-    keys += ["config_digest", "image_ref", "bundle", "requested_by", "reason", "error"]
-    keys += ["created_at", "finished_at"]
-    return {key: getattr(build, key) for key in keys} | {
-        "modules_delta": asdict(build.modules_delta)
-    }
+    return "\n".join(f"{name:<10}{value}" for name, value in rows if value)
 
 
 def run(context: Context, *, port: int, stop: bool) -> None:
@@ -171,13 +160,15 @@ COMMANDS = {
             ),
             option("--load", action="store_true", help="load the image into the Docker Engine"),
             option("--push", action="store_true", help="push the image to its registry"),
+            option("--queue", action="store_true", help="let a worker make it, from this commit"),
+            option(
+                "--priority",
+                type=at_most(100),
+                metavar="N",
+                help="with --queue: higher ones come first (default: 0)",
+            ),
             option("--reason", default="", metavar="TEXT", help="why, for the records"),
         ),
-    ),
-    "builds": Command(
-        "list the latest builds",
-        builds,
-        (LIMIT,),
     ),
     "run": Command(
         "build, start the product in the Docker Engine, wait until it is ready",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from xtask.cli.output import stage_lines
+from xtask.pipeline.progress import stage_lines
 from xtask.redaction import redacted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from xtask import __version__
 from xtask.columns import WIDTH, columns, paragraph, wrapped
 from xtask.errors import InvalidError, StaleError, XtaskError
-from xtask.pipeline.progress import Progress, Stage
+from xtask.pipeline.progress import Progress, stage_lines
 from xtask.redaction import redacted, redacted_value
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xtask.diagnostics import Diagnostic
+    from xtask.pipeline.progress import Stage
 
     Warn = Callable[[tuple[Diagnostic, ...]], None]
 
@@ -146,28 +147,6 @@ class PlainLines:
     def warned(self, warnings: tuple[Diagnostic, ...]) -> None:
         """Print what is worth a look."""
         self._warn(warnings)
-
-
-def stage_lines(stage: Stage) -> list[str]:
-    """Return a stage as lines of at most 80 columns: what it did, and why it had to."""
-    cached = "cached" if stage.cached else ""
-    line = f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}"
-    lines = [line, *(f"{'':<12}{why}" for why in reason_lines(stage))]
-    return [_cut(line) for line in redacted("\n".join(lines)).split("\n")]
-
-
-def reason_lines(stage: Stage) -> list[str]:
-    """Return why something had to be made in a stage, what most have in common first."""
-    if not stage.reasons:
-        return []
-    from xtask.receipts import in_words  # noqa: PLC0415 - start-up
-
-    return in_words(stage.reasons)
-
-
-def _cut(line: str) -> str:
-    line = line.rstrip()
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
 def describe(error: XtaskError) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from xtask.files import write_if_changed
 from xtask.manifest.folder import LEFT_OVER_FOLDERS
 from xtask.manifest.notation.text import MAX_BYTES
 from xtask.package.digests import read_digest
-from xtask.process import ProcessError, run
+from xtask.package.git import git
+from xtask.process import ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 
 # What build back ends write at the top of a project; a folder of assets may well be called `dist`.
 _BUILT = frozenset({"build", "dist"})
-# What makes git work in another repository than the one in its folder, such as the repository
-# whose hook called us (`git rev-parse --local-env-vars`).
-_GIT_LOCAL = frozenset(
-    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"}
-    | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_IMPLICIT_WORK_TREE"}
-    | {"GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_GRAFT_FILE"}
-    | {"GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_SHALLOW_FILE"}
-)
 _IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp", ".DS_Store")
 
 
@@ -164,14 +157,11 @@ def checkout(source: GitSource, cache: Path) -> Path:
 
 
 def _fetch(source: GitSource, folder: Path) -> None:
-    git = ["git", "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false"]
-    kept = {name: value for name, value in os.environ.items() if name not in _GIT_LOCAL}
-    environment = {**kept, "GIT_TERMINAL_PROMPT": "0"}
+    folder.mkdir()
     try:
-        run([*git, "init", "--quiet", str(folder)], env=environment)
-        fetch = ["-C", str(folder), "fetch", "--quiet", "--depth=1", "--", source.url, source.rev]
-        run([*git, *fetch], env=environment)
-        run([*git, "-C", str(folder), "checkout", "--quiet", source.rev], env=environment)
+        git(folder, "init", "--quiet")
+        git(folder, "fetch", "--quiet", "--depth=1", "--", source.url, source.rev)
+        git(folder, "checkout", "--quiet", source.rev)
     except ProcessError as error:
         raise XtaskError(
             f"cannot fetch commit {source.rev[:12]} of {source.url}: {error.message}",

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from xtask.columns import WIDTH
+from xtask.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -106,3 +109,25 @@ class Progress:
         stage = Stage(name, seconds, outcome.cached, outcome.detail, outcome.reasons)
         self.stages.append(stage)
         self.listener.finished(stage)
+
+
+def stage_lines(stage: Stage) -> list[str]:
+    """Return a stage as lines of at most 80 columns: what it did, and why it had to."""
+    cached = "cached" if stage.cached else ""
+    line = f"{stage.name:<10}{stage.seconds:>8.2f} s  {cached:<8}{stage.detail}"
+    lines = [line, *(f"{'':<12}{why}" for why in reason_lines(stage))]
+    return [_cut(line) for line in redacted("\n".join(lines)).split("\n")]
+
+
+def reason_lines(stage: Stage) -> list[str]:
+    """Return why something had to be made in a stage, what most have in common first."""
+    if not stage.reasons:
+        return []
+    from xtask.receipts import in_words  # noqa: PLC0415 - start-up
+
+    return in_words(stage.reasons)
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip()
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"

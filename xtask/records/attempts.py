@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from xtask.errors import RefusedError
 from xtask.records import rules
 from xtask.records.values import timestamp
+from xtask.settings import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
     from xtask.records.values import Build, BuildModule, BuildRequest, BuildStatus, Claim
 
 LOST = "builder lost"
-LEASE_SECONDS = 60.0
-"""How long a builder or deployer may give no sign of life before others take over."""
+
+
+class LiveElsewhereError(RefusedError):
+    """Somebody else builds this manifest hash now, or has built it: `build`."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(
+            f"{build.manifest_hash[:19]} is {build.status} as build {build.id}"
+            f" (by {build.requested_by}, since {build.created_at})",
+            help="use that build" if build.status == "succeeded" else "wait until it has finished",
+        )
+        self.build = build
 
 
 class BuildRows(Protocol):
@@ -52,6 +63,9 @@ class BuildRows(Protocol):
     def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
         """Change columns of a row."""
 
+    def say(self, build_id: str, lines: Sequence[str]) -> None:
+        """Add lines after those that were said of a build before."""
+
 
 class Attempts(ABC):
     """Attempts to make bundles, at most one live per manifest hash.
@@ -76,7 +90,7 @@ class Attempts(ABC):
         """
 
     def begin_build(self, request: BuildRequest, claim: Claim, *, alone: bool = False) -> Build:
-        """Record a build that starts to run now.
+        """Record a build that starts to run now, or take the one of this hash that waits.
 
         Args:
             request: what is built.
@@ -85,10 +99,12 @@ class Attempts(ABC):
                 of this hash that still runs was then left by a dead process, and fails as lost.
 
         Raises:
-            RefusedError: a build of this hash is queued, running elsewhere, or has succeeded.
+            LiveElsewhereError: a build of this hash runs elsewhere, or has succeeded.
         """
         with self.build_rows(durable=False) as rows:
-            self._require_no_live(rows, request.manifest_hash, alone=alone)
+            live = rows.live(request.manifest_hash)
+            if live and (taken := self._taken(rows, live, claim, alone=alone)):
+                return taken
             row = self._requested(rows, request)
             rows.insert(row | {"status": "running", **_leased(rows, claim, 0, 0)})
             return rows.one(row["id"])
@@ -174,21 +190,43 @@ class Attempts(ABC):
         """
         with self.build_rows() as rows:
             held = _held(rows, build, "become failed")
-            to: BuildStatus = "cancelled" if held.cancelled_by else "failed"
-            return self._end(rows, held, to, error=error)
+            return self._end_badly(rows, held, error)
 
-    def cancel_build(self, build_id: str, *, actor: str) -> Build:
+    def release_build(self, build: Build, why: str) -> Build:
+        """Give a running build back to the queue, because its builder cannot go on.
+
+        One that somebody wanted to end is cancelled; one that too many had has failed.
+
+        Raises:
+            RefusedError: another builder has it, or it has ended.
+        """
+        with self.build_rows() as rows:
+            held = _held(rows, build, "be given back")
+            return self._given_back(rows, held, why, actor=str(held.lease_owner))
+
+    def write_lines(self, build: Build, lines: Sequence[str]) -> None:
+        """Add what a builder says, after what was said before.
+
+        Raises:
+            RefusedError: the build is not its any more.
+        """
+        with self.build_rows(durable=False) as rows:
+            if rows.one(build.id).lease_token != build.lease_token:
+                raise RefusedError(f"build {build.id} is in other hands")
+            rows.say(build.id, lines)
+
+    def cancel_build(self, build_id: str, *, actor: str, reason: str = "") -> Build:
         """End a queued build, or ask the builder of a running one to end it.
 
         Raises:
             RefusedError: there is none, or it has ended.
         """
         with self.build_rows() as rows:
-            build = rows.one(build_id)
+            build, facts = rows.one(build_id), {"cancelled_by": actor, "error": reason or None}
             if build.status == "running":
-                rows.change(build.id, cancelled_by=actor)
+                rows.change(build.id, **facts)
                 return rows.one(build.id)
-            return self._end(rows, build, "cancelled", actor=actor, cancelled_by=actor)
+            return self._end(rows, build, "cancelled", actor=actor, **facts)
 
     def claim_row(self, rows: BuildRows, build: Build, claim: Claim) -> Build | None:
         """Give a build that is queued, or whose builder gave no sign of life, to a builder.
@@ -197,13 +235,10 @@ class Attempts(ABC):
             the build, or None for one that ended here: cancelled, or lost too often.
         """
         if build.status == "running":
-            if build.cancelled_by or build.attempt >= rules.MAX_ATTEMPTS:
-                to: BuildStatus = "cancelled" if build.cancelled_by else "failed"
-                self._end(rows, build, to, actor=claim.owner, error=LOST)
+            why = f"{LOST}: {build.lease_owner}"
+            build = self._given_back(rows, build, why, actor=claim.owner)
+            if build.status != "queued":
                 return None
-            error = f"{LOST}: {build.lease_owner}"
-            facts = {"status": "queued", "stage": "queued", "progress": 0, "error": error}
-            rows.change(build.id, **facts, **_free(), **_by(rows, claim.owner))
         rows.change(
             build.id,
             status="running",
@@ -235,18 +270,31 @@ class Attempts(ABC):
             "updated_at": moment,
         }
 
-    def _require_no_live(self, rows: BuildRows, manifest_hash: str, *, alone: bool) -> None:
-        live = rows.live(manifest_hash)
-        if live is None:
-            return
+    def _taken(self, rows: BuildRows, live: Build, claim: Claim, *, alone: bool) -> Build | None:
+        """Return a live build as the claimant's, or None when it ended here."""
         if live.status == "running" and alone:
             self._end(rows, live, "failed", error=LOST)
-            return
-        raise RefusedError(
-            f"{live.manifest_hash[:19]} is {live.status} as build {live.id}"
-            f" (by {live.requested_by}, since {live.created_at})",
-            help="use that build" if live.status == "succeeded" else "wait until it has finished",
-        )
+            return None
+        is_lost = live.status == "running" and str(live.lease_until) < timestamp(rows.moment())
+        if live.status == "queued" or is_lost:
+            return self.claim_row(rows, live, claim)
+        raise LiveElsewhereError(live)
+
+    def _given_back(self, rows: BuildRows, build: Build, why: str, *, actor: str) -> Build:
+        """Queue a running build again, unless it was cancelled or given to too many."""
+        if build.cancelled_by or build.attempt >= rules.MAX_ATTEMPTS:
+            return self._end_badly(rows, build, why, actor=actor)
+        facts = {"status": "queued", "stage": "queued", "progress": 0, "error": why}
+        rows.change(build.id, **facts, **_free(), **_by(rows, actor))
+        return rows.one(build.id)
+
+    def _end_badly(
+        self, rows: BuildRows, build: Build, error: str, *, actor: str | None = None
+    ) -> Build:
+        """End a build as failed, or as cancelled for the reason that somebody gave."""
+        if not build.cancelled_by:
+            return self._end(rows, build, "failed", actor=actor, error=error)
+        return self._end(rows, build, "cancelled", actor=actor, error=build.error or error)
 
     def _end(
         self,

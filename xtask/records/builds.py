@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, func, insert, or_, select, true, update
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
@@ -46,39 +46,25 @@ class Builds(Attempts, Database):
         with self.writing() as connection:
             yield _Rows(connection, self)
 
-    def claim_build(self, claim: Claim) -> Build | None:
+    def claim_build(self, claim: Claim, *, alone: bool = False) -> Build | None:
         """Give the next build that waits to a builder; None when none does.
 
         Those with the highest priority come first, then the oldest. One whose builder gave no sign
         of life counts as waiting, and fails when too many have lost it.
+
+        Args:
+            claim: who wants one.
+            alone: the caller holds the lock under which all builds of these records run: one that
+                still runs was left by a dead process.
         """
         while True:
             with self.writing() as connection:
                 rows = _Rows(connection, self)
-                found = _next(connection, timestamp(rows.moment()))
+                found = _next(connection, None if alone else timestamp(rows.moment()))
                 if found is None:
                     return None
                 if build := self.claim_row(rows, found, claim):
                     return build
-
-    def write_lines(self, build: Build, lines: Sequence[str]) -> None:
-        """Add what a builder says, after what was said before.
-
-        Raises:
-            RefusedError: the build is not its any more.
-        """
-        with self.writing() as connection:
-            if one_build(connection, build.id, lock=True).lease_token != build.lease_token:
-                raise RefusedError(f"build {build.id} is in other hands")
-            columns = tables.build_lines.c
-            last = select(func.max(columns.number)).where(columns.build_id == build.id)
-            first = (connection.execute(last).scalar() or 0) + 1
-            at = self.timestamp(connection)
-            rows = [
-                {"build_id": build.id, "number": number, "at": at, "line": line}
-                for number, line in enumerate(lines, first)
-            ]
-            connection.execute(insert(tables.build_lines), rows)
 
     def lines(self, build_id: str, after: int = 0) -> tuple[tuple[int, str], ...]:
         """Return numbers and texts of what was said of a build after a number, in order."""
@@ -165,14 +151,16 @@ def _live(connection: Connection, manifest_hash: str) -> Build | None:
     return Build.from_row(row) if row else None
 
 
-def _next(connection: Connection, moment: str) -> Build | None:
+def _next(connection: Connection, moment: str | None) -> Build | None:
+    """Return what waits at a moment; without one, whatever runs was lost."""
     columns = tables.builds.c
     waits, runs = (among(columns.status, (one,)) for one in ("queued", "running"))
+    silent = true() if moment is None else columns.lease_until < moment
     query = (
         select(tables.builds)
         .where(
             among(columns.status, ("queued", "running")),
-            or_(waits, and_(runs, columns.lease_until < moment)),
+            or_(waits, and_(runs, silent)),
         )
         .order_by(columns.priority.desc(), columns.created_at, columns.id)
         .limit(1)
@@ -211,6 +199,16 @@ class _Rows(NamedTuple):
     def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
         of_build = tables.builds.c.id == build_id
         self.connection.execute(update(tables.builds).where(of_build).values(columns))
+
+    def say(self, build_id: str, lines: Sequence[str]) -> None:
+        columns, at = tables.build_lines.c, timestamp(self.moment())
+        last = select(func.max(columns.number)).where(columns.build_id == build_id)
+        first = (self.connection.execute(last).scalar() or 0) + 1
+        rows = [
+            {"build_id": build_id, "number": number, "at": at, "line": line}
+            for number, line in enumerate(lines, first)
+        ]
+        self.connection.execute(insert(tables.build_lines), rows)
 
 
 def _by_id(connection: Connection, prefix: str) -> list[Build]:

@@ -14,7 +14,6 @@ from sqlalchemy import delete, func, insert, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
-from xtask.records.attempts import LEASE_SECONDS
 from xtask.records.builds import one_build
 from xtask.records.connection import Database
 from xtask.records.environments import require_environment
@@ -27,6 +26,7 @@ from xtask.records.releases import (
     with_status,
 )
 from xtask.records.values import Release, release_id, timestamp
+from xtask.settings import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

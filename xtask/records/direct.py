@@ -16,9 +16,10 @@ from xtask.records import chain, refusals, schema
 from xtask.records.attempts import Attempts
 from xtask.records.driver import is_locked, prepare
 from xtask.records.lookup import DOCUMENTS, decoded, has_schema
+from xtask.records.values import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
     from uuid import UUID
@@ -33,6 +34,11 @@ _EXHUME = "DELETE FROM tombstones WHERE manifest_hash = ?"
 _LAST = (
     "SELECT * FROM builds WHERE status = 'succeeded'"
     " ORDER BY finished_at DESC, created_at DESC, id DESC LIMIT 1"
+)
+
+_LINE = (
+    "INSERT INTO build_lines (build_id, number, at, line)"
+    " SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM build_lines WHERE build_id = ?"
 )
 
 
@@ -111,6 +117,10 @@ class _Rows(NamedTuple):
         settings = ", ".join(f"{name} = ?" for name in columns)
         statement = f"UPDATE builds SET {settings} WHERE id = ?"  # noqa: S608 - our own names
         self.connection.execute(statement, [*_encoded(columns), build_id])
+
+    def say(self, build_id: str, lines: Sequence[str]) -> None:
+        at = timestamp(self.moment())
+        self.connection.executemany(_LINE, [(build_id, at, line, build_id) for line in lines])
 
     def _first(self, query: str, *values: str) -> Build | None:
         row = self.connection.execute(query, values).fetchone()

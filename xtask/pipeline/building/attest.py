@@ -23,9 +23,10 @@ from xtask.image.evidence.sbom import (
     sbom,
 )
 from xtask.image.layout import Layout
+from xtask.package.git import git
 from xtask.package.target import RUNNING
 from xtask.pipeline.keys import signing, unsigned
-from xtask.process import ProcessError, run
+from xtask.process import ProcessError
 from xtask.records.values import timestamp
 from xtask.resolve.lock import normalised
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 PROVENANCE_NAME = "provenance.json"
 PREDICATE = "in-toto.io/predicate-type"
-_GIT_SECONDS = 10
 
 
 class Made(NamedTuple):
@@ -254,10 +254,9 @@ def _versions(formats: Mapping[str, object], root: Path) -> Mapping[str, object]
 
 def _revision(root: Path) -> str:
     try:
-        said = run(["git", "-C", str(root), "rev-parse", "--verify", "HEAD"], timeout=_GIT_SECONDS)
+        return git(root, "rev-parse", "--verify", "HEAD").strip()
     except ProcessError:
         return ""
-    return said.strip()
 
 
 def _address(source: str) -> str:

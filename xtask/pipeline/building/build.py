@@ -93,12 +93,15 @@ def build(
                 make.write_committed(planned, workspace, generated)
                 remember(outputs)
                 return Built(known, cached=True)
-        done, cached_modules, reasons = make.make(
-            planned, settings, progress, early, known=known, reason=reason
-        )
+        done, product = make.make(planned, settings, progress, early, known=known, reason=reason)
         # Too new to be trusted, as the bundle always is: the next build can say so.
         remember([workspace.root / str(done.bundle) / "image.json"])
-        return Built(done, cached=False, cached_modules=cached_modules, reasons=reasons)
+        return Built(
+            done,
+            cached=False,
+            cached_modules=product.cached_modules,
+            reasons=product.reasons,
+        )
 
 
 def _of_same_files(settings: Settings) -> tuple[Build | None, str]:

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xtask.digest import hex_of
 from xtask.errors import summary
 from xtask.files import write_folder, write_if_changed
+from xtask.pipeline.building.journal import keeping
 from xtask.pipeline.composing.compose import write_tree
 from xtask.pipeline.composing.rendering import rendered
 from xtask.pipeline.composing.surface import kept_surfaces
-from xtask.pipeline.leases import claim, renewing
+from xtask.pipeline.leases import building, claim
+from xtask.records.attempts import LiveElsewhereError
 from xtask.records.values import BuildRequest
 from xtask.redaction import redacted
 from xtask.resolve.lock import render_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
+    from xtask.image.assemble import Image
     from xtask.image.product import ProductLayer
     from xtask.package.hooks import EarlyWorker
     from xtask.package.wheels import Wheel, WheelBuilder
@@ -31,8 +34,36 @@ if TYPE_CHECKING:
     from xtask.pipeline.progress import Outcome, Progress
     from xtask.process import Child
     from xtask.records.attempts import Attempts
-    from xtask.records.values import Build
+    from xtask.records.values import Build, BuildModule
     from xtask.settings import Settings, Workspace
+
+
+class Product(NamedTuple):
+    """What was made and lies where it belongs: only the record of it is missing.
+
+    `cached_modules` are those whose layer did not have to be made; `reasons` says why others had.
+    """
+
+    image: Image
+    bundle: str
+    modules: Sequence[BuildModule]
+    cached_modules: frozenset[str]
+    reasons: Mapping[str, str]
+
+    def record(self, records: Attempts, row: Build) -> Build:
+        """Record that a build has succeeded with this.
+
+        Raises:
+            RefusedError: the build is in other hands, or its manifest hash has another image.
+        """
+        return records.finish_build(
+            row,
+            image_digest=self.image.digest,
+            config_digest=self.image.config_digest,
+            image_ref=self.image.reference,
+            bundle=self.bundle,
+            modules=self.modules,
+        )
 
 
 def make(  # noqa: PLR0913 - what the story has gathered so far
@@ -43,7 +74,7 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
     *,
     known: Build | None,
     reason: str,
-) -> tuple[Build, frozenset[str], Mapping[str, str]]:
+) -> tuple[Build, Product]:
     """Record a build that runs, run its stages, and record how it ended.
 
     Args:
@@ -54,11 +85,56 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         known: a build of this plan that has succeeded, and of which something is gone.
         reason: why, for the records.
 
-    Returns:
-        the build, the modules whose layer did not have to be made, and why others had to.
+    Raises:
+        InvalidError: imports are wrong.
+        RefusedError: somebody cancelled it, or another builder took it over.
+        XtaskError: a module cannot be built, or an image cannot be made.
+    """
+    with _open_builds(settings) as records:
+        row = known or _begun(requested(planned, settings, reason), settings, progress, records)
+        if row.status == "succeeded":
+            product = produce(planned, settings, progress, records, row, early=early)
+            return product.record(records, row), product
+        try:
+            with keeping(progress, records, row) as kept, _alive(settings, records, row):
+                product = produce(planned, settings, kept, records, row, early=early)
+            return product.record(records, row), product
+        except BaseException as error:
+            records.fail_build(row, redacted(summary(error)))
+            raise
+
+
+def requested(
+    planned: Planned, settings: Settings, reason: str, *, revision: str = "", priority: int = 0
+) -> BuildRequest:
+    """Return what the records are asked for when this plan is to be built."""
+    from xtask.pipeline.building import stages  # noqa: PLC0415 - start-up
+
+    return BuildRequest(
+        planned.plan.manifest_hash,
+        profile=planned.plan.selection.composition.profile,
+        modules=tuple(stages.recorded_modules(planned.plan, {})),
+        actor=settings.actor,
+        reason=redacted(reason),
+        revision=revision or None,
+        priority=priority,
+    )
+
+
+def produce(  # noqa: PLR0913 - what the story has gathered so far
+    planned: Planned,
+    settings: Settings,
+    progress: Progress,
+    records: Attempts,
+    row: Build,
+    *,
+    early: EarlyWorker | None = None,
+) -> Product:
+    """Run the stages of a build that is recorded as running, or whose product is gone.
 
     Raises:
         InvalidError: imports are wrong.
+        RefusedError: the build is cancelled or in other hands.
         XtaskError: a module cannot be built, or an image cannot be made.
     """
     from xtask.package.check import start_probe  # noqa: PLC0415 - start-up
@@ -69,35 +145,42 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
         inputs.fetching(plan, workspace) as built_with,
         stages.wheel_builder(plan, planned.files, workspace, early) as builder,
         start_probe() as probe,
-        _open_builds(settings) as records,
     ):
-        request = BuildRequest(
-            plan.manifest_hash,
-            profile=plan.selection.composition.profile,
-            modules=tuple(stages.recorded_modules(plan, {})),
-            actor=settings.actor,
-            reason=redacted(reason),
-        )
-        row = known or records.begin_build(request, claim(settings), alone=settings.is_embedded)
+        started = datetime.now(UTC)
+        story = _Story(planned, settings, progress, builder, built_with, probe, records, row)
+        parts = _parts(story)
+        image, bundle = _finish(story, parts, started)
+    return Product(
+        image,
+        bundle,
+        stages.recorded_modules(plan, parts.layers),
+        layering.cached_modules(parts.layers),
+        layering.reasons_of_modules(parts.wheels, parts.layers),
+    )
+
+
+def _begun(
+    request: BuildRequest, settings: Settings, progress: Progress, records: Attempts
+) -> Build:
+    """Return a row that is ours and runs, or one that somebody else has brought to success.
+
+    Raises:
+        XtaskError: somebody else built the same, and that has failed or was cancelled.
+    """
+    while True:
         try:
-            started = datetime.now(UTC)
-            story = _Story(planned, settings, progress, builder, built_with, probe, records, row)
-            with _alive(settings, records, row):
-                parts = _parts(story)
-            done = _finish(story, parts, started)
-        except BaseException as error:
-            if not known:
-                records.fail_build(row, redacted(summary(error)))
-            raise
-    reasons = layering.reasons_of_modules(parts.wheels, parts.layers)
-    return done, layering.cached_modules(parts.layers), reasons
+            return records.begin_build(request, claim(settings), alone=settings.is_embedded)
+        except LiveElsewhereError as elsewhere:
+            if elsewhere.build.status == "succeeded":
+                return elsewhere.build
+            from xtask.pipeline.building.queue import wait_for  # noqa: PLC0415 - seldom
+
+            wait_for(settings, elsewhere.build, progress.listener)
 
 
 def _alive(settings: Settings, records: Attempts, row: Build) -> AbstractContextManager[None]:
     """Return signs of life; in a workspace of its own the lock of its builds is one."""
-    if settings.is_embedded or row.status != "running":
-        return nullcontext()
-    return renewing(lambda: records.renew_build(row))
+    return nullcontext() if settings.is_embedded else building(settings, records, row)
 
 
 def _open_builds(settings: Settings) -> AbstractContextManager[Attempts]:
@@ -182,8 +265,8 @@ def _parts(story: _Story) -> _Parts:
     return _Parts(generated, wheels, layers, seen, watch.derived_entries())
 
 
-def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
-    """Assemble, attest, record."""
+def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str]:
+    """Assemble, attest, write down; return the image, and where its bundle is."""
     from xtask.pipeline.building import attest, inputs, stages  # noqa: PLC0415 - start-up
 
     planned, workspace, before = story.planned, story.settings.workspace, story.before
@@ -208,14 +291,7 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> Build:
         made = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
         write_folder(bundle, made | evidence.files | kept)
         write_committed(planned, workspace, parts.generated)
-        return story.records.finish_build(
-            story.row,
-            image_digest=image.digest,
-            config_digest=image.config_digest,
-            image_ref=image.reference,
-            bundle=str(bundle.relative_to(workspace.root)),
-            modules=stages.recorded_modules(planned.plan, parts.layers),
-        )
+    return image, str(bundle.relative_to(workspace.releases.parent))
 
 
 def write_committed(planned: Planned, workspace: Workspace, generated: Mapping[str, bytes]) -> None:

@@ -30,8 +30,11 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
         RefusedError: another process took the release over.
     """
     runner = target(release.target)
+    seconds = settings.lease_seconds
     alive = (
-        nullcontext() if settings.is_embedded else renewing(lambda: records.renew_release(release))
+        nullcontext()
+        if settings.is_embedded
+        else renewing(lambda: records.renew_release(release, seconds), seconds)
     )
     with alive:
         try:
