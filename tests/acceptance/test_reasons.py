@@ -67,7 +67,7 @@ def test_what_is_gone_from_the_cache_is_told(shop: Workspace) -> None:
     reasons = of_modules(document)
     assert set(reasons.values()) == {"was gone from the cache"}
     assert set(reasons) == {module["id"] for module in first["modules"]}
-    assert of_stages(document)["image"] == "something of it was gone"
+    assert of_stages(document)["image"] == "not all of it is here"
 
 
 def test_a_change_of_facts_is_named_by_its_module(shop: Workspace) -> None:

@@ -272,7 +272,7 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str
     planned, workspace, before = story.planned, story.settings.workspace, story.before
     with story.stage("image", 90) as stage:
         image = stages.assemble_image(planned, parts.layers, workspace, before=before)
-        stage.because("something of it was gone" if before else "no build has this manifest hash")
+        stage.because("not all of it is here" if before else "no build has this manifest hash")
         stage.detail = hex_of(image.digest)[:16]
     with story.stage("attest", 93) as stage:
         evidence = attest.attest(
