@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import hex_of
-from xtask.errors import summary
+from xtask.errors import XtaskError, summary
 from xtask.files import write_folder, write_if_changed
 from xtask.pipeline.building.journal import keeping
 from xtask.pipeline.composing.compose import write_tree
@@ -100,8 +100,23 @@ def make(  # noqa: PLR0913 - what the story has gathered so far
                 product = produce(planned, settings, kept, records, row, early=early)
             return product.record(records, row), product
         except BaseException as error:
-            records.fail_build(row, redacted(summary(error)))
+            end_badly(records, row, error)
             raise
+
+
+def end_badly(records: Attempts, row: Build, error: BaseException) -> Build:
+    """Record that a build has failed; give it back when nothing is wrong with it itself.
+
+    What was queued as a commit can be made by another builder, when this one is interrupted or
+    cannot write.
+
+    Raises:
+        RefusedError: another builder has it.
+    """
+    why = redacted(summary(error))
+    if row.revision is None or isinstance(error, XtaskError):
+        return records.fail_build(row, why)
+    return records.release_build(row, f"given back: {why}")
 
 
 def requested(

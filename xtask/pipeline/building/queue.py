@@ -62,7 +62,7 @@ def request(settings: Settings, progress: Progress, *, priority: int, reason: st
 
 
 def cancel(settings: Settings, what: str, reason: str) -> Build:
-    """End a build that waits, or let the builder of one that runs end it within seconds.
+    """End a build that waits; the builder of one that runs ends it with its next sign of life.
 
     Args:
         settings: for whom, which records.

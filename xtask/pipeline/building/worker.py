@@ -8,15 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.errors import RefusedError, XtaskError, summary
+from xtask.errors import RefusedError, XtaskError
 from xtask.files import locked, require_writable
 from xtask.pipeline.building import planning
 from xtask.pipeline.building.journal import keeping
-from xtask.pipeline.building.make import produce
+from xtask.pipeline.building.make import end_badly, produce
 from xtask.pipeline.building.revision import checked_out, require_repository
 from xtask.pipeline.leases import building, claim
 from xtask.records.store import open_records
-from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,9 +98,8 @@ def _made(
     except XtaskError as error:
         return _ended(records, row, error)
     except BaseException as error:
-        # Nothing is wrong with the build: another worker, or this one later, can make it.
-        with suppress(XtaskError):
-            records.release_build(row, f"given back: {redacted(summary(error))}")
+        with suppress(XtaskError):  # it may be in other hands
+            end_badly(records, row, error)
         raise
 
 
@@ -169,7 +167,7 @@ def _pythons(planned: Planned) -> str:
 
 def _ended(records: Records, row: Build, error: XtaskError) -> Worked:
     try:
-        ended = records.fail_build(row, redacted(summary(error)))
+        ended = end_badly(records, row, error)
     except RefusedError as refusal:
         return Worked(records.build(row.id), "fenced", refusal.message)
     return Worked(ended, ended.status, str(ended.error))
