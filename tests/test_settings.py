@@ -63,3 +63,14 @@ def test_what_is_no_folder_is_no_folder_of_keys(tmp_path: Path) -> None:
         assert "XTASK_KEYS" in str(said.value.help)
     new = tmp_path / "new"
     assert read_settings(tmp_path, {"XTASK_KEYS": str(new)}).keys == new
+
+
+@pytest.mark.parametrize("seconds", ["0", "3601", "10000", "1.5", "-1", "a minute", "\u0661"])
+def test_refuses_a_lease_that_is_no_time_to_wait_for(tmp_path: Path, seconds: str) -> None:
+    with pytest.raises(UsageError, match="XTASK_LEASE_SECONDS is "):
+        read_settings(tmp_path, {"XTASK_LEASE_SECONDS": seconds})
+
+
+def test_a_lease_lasts_a_minute_unless_somebody_says_otherwise(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, {}).lease_seconds == 60
+    assert read_settings(tmp_path, {"XTASK_LEASE_SECONDS": "1"}).lease_seconds == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +74,25 @@ def test_a_second_push_sends_manifests_only(logged_in: Workspace, registry: Prox
     pushed = logged_in.built("--push")["pushed"]
     assert (pushed["uploaded"], pushed["mounted"]) == ([], [])
     assert registry.seen(WRITES + ".*/blobs/") == []
+
+
+def test_a_worker_pushes_before_its_build_has_succeeded(
+    logged_in: Workspace, registry: Proxy, tmp_path: Path
+) -> None:
+    (logged_in.root / ".gitignore").write_text("/releases/\n")
+    author = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    for words in (("init",), ("add", "--all"), (*author, "commit", "--message", "first")):
+        subprocess.run(["git", *words], cwd=logged_in.root, capture_output=True, check=True)
+    outcomes, nobody = [], str(tmp_path / "nobody")
+    for environ in ({"DOCKER_CONFIG": nobody}, {}):
+        assert logged_in.xtask("build", "--queue").code == 0
+        said = logged_in.xtask("worker", "--once", "--push", "--json", **environ)
+        (built,) = said.document
+        outcomes.append((built["outcome"], registry.seen("PUT .*/manifests/") != []))
+    assert outcomes == [("failed", False), ("succeeded", True)]
+    reference = f"{registry.address}/team/shop:{hex_of(built['manifest_hash'])[:16]}"
+    with Repository(parse_reference(reference)) as repository:
+        assert repository.resolve(reference.rpartition(":")[2]).digest == built["image_digest"]
 
 
 def test_an_edited_module_sends_its_layer_and_what_names_it(
