@@ -17,7 +17,7 @@ from xtask.image.assemble import Image, ImageConfig, assemble
 from xtask.image.base.interpreter import pack
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
-from xtask.release import docker, naming
+from xtask.release import docker, health, naming
 from xtask.release.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Shop:
         docker.switch(deployment)
 
     def serving(self) -> str | None:
-        seen = docker.observe(self.app, "prod", self.port)
+        seen = health.observe(self.app, self.port)
         return seen.release_id if seen else None
 
     def containers(self, engine: Any, role: str) -> list[Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.ports import free_port
 from xtask.errors import RefusedError, TargetError, UntrustedError
-from xtask.release import containers, docker, fronting
+from xtask.release import containers, docker, fronting, health
 
 if TYPE_CHECKING:
     import contextlib
@@ -136,7 +136,7 @@ def test_undone_move_to_another_port_leaves_the_old_port_only(engine: Any, shop:
     docker.switch(first, undoing=moved)
     docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
     assert shop.serving() == "rel_a_1"
-    assert docker.observe(shop.app, "prod", moved.port) is None
+    assert health.observe(shop.app, moved.port) is None
     assert len(shop.containers(engine, "front")) == 1
 
 

@@ -1,42 +1,133 @@
-"""Running the product: `promote`, `rollback`, `resume`, `releases`, `status`."""
+"""Changing what serves: `promote`, `rollback`, `redeploy`, and who has to agree with that."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xtask.cli.command import LIMIT, Command, option
+from xtask.cli import released
+from xtask.cli.command import Command, option
 from xtask.cli.output import table
-from xtask.digest import hex_of
+from xtask.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
-    from xtask.pipeline.releasing.release import Standing
     from xtask.records.values import Release
 
-_LISTED = (
-    *("id", "kind", "status", "environment", "build_id", "manifest_hash", "image_digest"),
-    *("previous_release_id", "restores_release_id", "generation", "target", "port"),
-    *("actor", "reason", "created_at", "activated_at", "ended_at", "error"),
-)
 
-
-def promote(context: Context, *, what: str, to: str, reason: str) -> None:
-    """Make a build serve an environment."""
-    from xtask.pipeline.releasing.release import promote as story  # noqa: PLC0415 - start-up
+def promote(  # noqa: PLR0913 - its options
+    context: Context,
+    *,
+    what: str,
+    to: str,
+    reason: str,
+    plan: bool,
+    expect: str,
+    key: str | None,
+    lift_hold: bool,
+    rolled_back_before: bool,
+) -> None:
+    """Make a build serve an environment, or ask for it where others have to agree."""
+    from xtask.pipeline.releasing import release as stories  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.gates import Waivers  # noqa: PLC0415
 
     progress = context.output.progress()
-    release = story(context.settings, progress, what=what, environment=to, reason=reason)
-    context.output.result(_document(release), _summary(release))
+    waivers = Waivers(lift_hold=lift_hold, rolled_back_before=rolled_back_before)
+    wish = stories.Wish(to, reason, what=what, expect=expect, key=key, waivers=waivers)
+    if plan:
+        seen = stories.plan_promotion(context.settings, progress, wish)
+        context.output.result(released.plan_document(seen), released.plan_text(seen))
+        return
+    _require_reason(reason)
+    _show(context, stories.promote(context.settings, progress, wish))
 
 
-def rollback(context: Context, *, env: str, reason: str) -> None:
+def rollback(  # noqa: PLR0913 - its options
+    context: Context,
+    *,
+    env: str,
+    reason: str,
+    plan: bool,
+    expect: str,
+    key: str | None,
+    across_maintenance: bool,
+) -> None:
     """Make the release before the active one serve again."""
-    from xtask.pipeline.releasing.release import rollback as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing import release as stories  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.gates import Waivers  # noqa: PLC0415
 
     progress = context.output.progress()
-    release = story(context.settings, progress, environment=env, reason=reason)
-    context.output.result(_document(release), _summary(release))
+    waivers = Waivers(across_maintenance=across_maintenance)
+    wish = stories.Wish(env, reason, expect=expect, key=key, waivers=waivers)
+    if plan:
+        seen = stories.plan_rollback(context.settings, progress, wish)
+        context.output.result(released.plan_document(seen), released.plan_text(seen))
+        return
+    _require_reason(reason)
+    _show(context, stories.rollback(context.settings, progress, wish))
+
+
+def redeploy(context: Context, *, env: str, reason: str, key: str | None) -> None:
+    """Deploy what is active once more, which repairs drift."""
+    from xtask.pipeline.releasing import release as stories  # noqa: PLC0415 - start-up
+
+    wish = stories.Wish(env, reason, key=key)
+    _show(context, stories.redeploy(context.settings, context.output.progress(), wish))
+
+
+def approve(context: Context, *, release: str, reason: str) -> None:
+    """Agree with a release of somebody else; the last yes deploys it."""
+    from xtask.pipeline.releasing.approval import approve as story  # noqa: PLC0415 - start-up
+
+    _show(context, story(context.settings, context.output.progress(), what=release, reason=reason))
+
+
+def reject(context: Context, *, release: str, reason: str) -> None:
+    """Say no to a release that has not begun."""
+    from xtask.pipeline.releasing.approval import reject as story  # noqa: PLC0415 - start-up
+
+    _show(context, story(context.settings, what=release, reason=reason))
+
+
+def cancel(context: Context, *, what: str, reason: str) -> None:
+    """Take back a release that has not begun, or a build that has not ended."""
+    from xtask.pipeline.releasing.approval import cancel as story  # noqa: PLC0415 - start-up
+    from xtask.records.values import Build  # noqa: PLC0415
+
+    found = story(context.settings, what=what, reason=reason)
+    if not isinstance(found, Build):
+        _show(context, found)
+        return
+    says = found.status if found.status == "cancelled" else "its builder is asked to end it"
+    keys = ("id", "status", "stage", "manifest_hash", "cancelled_by")
+    text = released.lines([("build", f"{found.id} ({says})")])
+    context.output.result({key: getattr(found, key) for key in keys}, text)
+
+
+def hold(context: Context, *, env: str, reason: str) -> None:
+    """Refuse promotions to an environment until somebody ends that."""
+    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
+    from xtask.redaction import redacted  # noqa: PLC0415
+
+    with open_records(context.settings.database_url) as records:
+        placed = records.hold_environment(
+            env, actor=context.settings.actor, reason=redacted(reason)
+        )
+    text = released.lines([("held", env), ("by", placed.actor), ("why", placed.reason)])
+    context.output.result(released.hold_document(placed), text)
+
+
+def unhold(context: Context, *, env: str, reason: str) -> None:
+    """End the hold of an environment."""
+    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
+    from xtask.redaction import redacted  # noqa: PLC0415
+
+    with open_records(context.settings.database_url) as records:
+        found = records.environment_hold(env)
+        if found is None:
+            raise RefusedError(f"{env} is not held", help="`xtask status` shows what is")
+        lifted = records.lift(found.id, actor=context.settings.actor, reason=redacted(reason))
+    text = released.lines([("free", env), ("was held", released.hold_text(lifted))])
+    context.output.result(released.hold_document(lifted), text)
 
 
 def resume(context: Context, *, env: str | None) -> None:
@@ -46,97 +137,28 @@ def resume(context: Context, *, env: str | None) -> None:
     found = story(context.settings, context.output.progress(), environment=env)
     rows = [[release.id, release.environment, release.status] for release in found]
     text = table(rows, ["RELEASE", "ENVIRONMENT", "NOW"]) or "nothing was left unfinished"
-    context.output.result([_document(release) for release in found], text)
+    context.output.result([released.document(release) for release in found], text)
 
 
-def _document(release: Release) -> dict[str, Any]:
-    found = {key: getattr(release, key) for key in _LISTED}
-    return found | {"modules_delta": asdict(release.modules_delta)}
+def _require_reason(reason: str) -> None:
+    """Refuse a change that nobody can understand later; looking at a plan needs no reason."""
+    if not reason.strip():
+        raise UsageError("a release needs a reason", help="say why, for the records: --reason TEXT")
 
 
-def _summary(release: Release) -> str:
-    rows = [
-        ("release", f"{release.id} ({release.status})"),
-        ("serves", f"{release.environment}, generation {release.generation}"),
-        ("image", release.image_digest),
-        ("before", release.previous_release_id or "nothing"),
-    ]
-    if release.restores_release_id:
-        rows.append(("restores", release.restores_release_id))
-    if release.target != "record":
-        rows.append(("answers", f"http://127.0.0.1:{release.port}/"))
-    return "\n".join(f"{name:<9}{value}" for name, value in rows)
+def _show(context: Context, release: Release) -> None:
+    context.output.result(released.document(release), released.summary(release))
 
 
-def releases(context: Context, *, env: str | None, limit: int) -> None:
-    """List the latest releases."""
-    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
-
-    with open_records(context.settings.database_url, create=False) as records:
-        found = records.releases(env, limit)
-    rows = [
-        [
-            release.id,
-            release.environment,
-            release.kind,
-            release.status,
-            hex_of(release.image_digest)[:12],
-            release.actor,
-        ]
-        for release in found
-    ]
-    text = table(rows, ["RELEASE", "ENVIRONMENT", "KIND", "STATUS", "IMAGE", "BY"])
-    context.output.result([_document(release) for release in found], text or "no releases yet")
-
-
-def status(context: Context) -> None:
-    """Show what the records say of each environment, beside what answers there."""
-    from xtask.pipeline.releasing.release import standings  # noqa: PLC0415 - start-up
-
-    found = standings(context.settings)
-    rows = [
-        [
-            standing.environment,
-            standing.active.id if standing.active else "nothing",
-            _seen(standing),
-            standing.in_flight.id if standing.in_flight else "",
-        ]
-        for standing in found
-    ]
-    text = table(rows, ["ENVIRONMENT", "ACTIVE", "SEEN", "IN FLIGHT"]) or "no environments yet"
-    context.output.result([_standing(standing) for standing in found], text)
-
-
-def _seen(standing: Standing) -> str:
-    if standing.active is None or standing.active.target == "record":
-        return "(recorded only)" if standing.active else ""
-    seen = standing.observed
-    if seen is None:
-        return "nothing answers"
-    if seen.release_id == standing.active.id and seen.healthy:
-        return "serving"
-    return f"drift: {seen.release_id or seen.detail}"
-
-
-def _standing(standing: Standing) -> dict[str, Any]:
-    seen = standing.observed
-    return {
-        "environment": standing.environment,
-        "active": _document(standing.active) if standing.active else None,
-        "in_flight": _document(standing.in_flight) if standing.in_flight else None,
-        "observed": {
-            "release_id": seen.release_id,
-            "image_digest": seen.image_digest,
-            "healthy": seen.healthy,
-            "detail": seen.detail,
-        }
-        if seen
-        else None,
-        "seen": _seen(standing),
-    }
-
-
+_ENV = option("--env", required=True, metavar="ENV", help="the environment")
+_WHY = option("--reason", default="", metavar="TEXT", help="why; needed unless with --plan")
 _REASON = option("--reason", required=True, metavar="TEXT", help="why, for the records")
+_RELEASE = option("release", metavar="RELEASE", help="a release id; a unique beginning will do")
+_PLAN = option(
+    "--plan", action="store_true", help="only show what would be done, and whether it may"
+)
+_EXPECT = option("--expect", default="", metavar="DIGEST", help="refuse another plan than this one")
+_KEY = option("--key", metavar="KEY", help="given twice with the same key, it is done once")
 COMMANDS = {
     "promote": Command(
         "make a build serve an environment",
@@ -144,26 +166,53 @@ COMMANDS = {
         (
             option("what", metavar="WHAT", help="a build id, a manifest hash or a release id"),
             option("--to", required=True, metavar="ENV", help="the environment"),
-            _REASON,
+            _WHY,
+            _PLAN,
+            _EXPECT,
+            _KEY,
+            option("--lift-hold", action="store_true", help="end the hold of the environment"),
+            option(
+                "--rolled-back-before",
+                action="store_true",
+                help="the build was rolled back there, and is good now",
+            ),
         ),
     ),
     "rollback": Command(
         "make the release before the active one serve again",
         rollback,
-        (option("--env", required=True, metavar="ENV", help="the environment"), _REASON),
+        (
+            _ENV,
+            _WHY,
+            _PLAN,
+            _EXPECT,
+            _KEY,
+            option(
+                "--across-maintenance",
+                action="store_true",
+                help="although the database has changed for good since",
+            ),
+        ),
     ),
+    "redeploy": Command(
+        "deploy what is active once more, which repairs drift", redeploy, (_ENV, _REASON, _KEY)
+    ),
+    "approve": Command(
+        "agree with a release of somebody else",
+        approve,
+        (_RELEASE, option("--reason", default="", metavar="TEXT", help="why, for the records")),
+    ),
+    "reject": Command("say no to a release that has not begun", reject, (_RELEASE, _REASON)),
+    "cancel": Command(
+        "take back a release that has not begun, or a build",
+        cancel,
+        (option("what", metavar="WHAT", help="a release id or a build id"), _REASON),
+    ),
+    "hold": Command("refuse promotions to an environment", hold, (_ENV, _REASON)),
+    "unhold": Command("end the hold of an environment", unhold, (_ENV, _REASON)),
     "resume": Command(
         "finish or undo a release whose process died",
         resume,
         (option("--env", metavar="ENV", help="only of this environment"),),
     ),
-    "releases": Command(
-        "list the latest releases",
-        releases,
-        (
-            option("--env", metavar="ENV", help="only of this environment"),
-            LIMIT,
-        ),
-    ),
-    "status": Command("show what is active beside what answers", status),
 }

@@ -1,38 +1,61 @@
-"""The environments of a composition: where releases run, and in which order."""
+"""The environments of a composition: where releases run, in which order, under which rules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from xtask.diagnostics import did_you_mean
 from xtask.manifest import grammar
+from xtask.manifest.freezes import read_freezes
 from xtask.manifest.table import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xtask.diagnostics import Place, Problems
+    from xtask.manifest.freezes import Freeze
     from xtask.manifest.table import Table
 
 TARGETS = ("record", "docker")
 # What `run` starts is labelled as an environment of this name.
 TRIAL = "trial"
+MigrationClass = Literal["none", "additive", "maintenance"]
+"""What a release does to the database, from nothing to anything: see `resolve/migrations.py`."""
+
 _FIRST_PORT = 8080
+_MOST_APPROVALS = 20
+_KEPT, _MOST_KEPT = 3, 1000
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Environment(NamedTuple):
     """Where releases run: `rank` orders environments, `port` is its stable loopback port.
 
-    A `portable` one refuses images whose base is of the machine that built them.
+    A `portable` one refuses images whose base is of the machine that built them, a `signed` one
+    those that no trusted key has signed. A build has to have been active for `soak` seconds in all
+    that it `requires`. `approvals` other people have to agree. `migrations` is the most that a
+    release may do to the database. The latest `keep` releases can be rolled back to.
     """
 
     name: str
     rank: int
     target: str
     port: int
-    requires: tuple[str, ...]
-    portable: bool
     place: Place
+    requires: tuple[str, ...] = ()
+    portable: bool = False
+    approvals: int = 0
+    soak: int = 0
+    freeze: tuple[Freeze, ...] = ()
+    signed: bool = False
+    migrations: MigrationClass = "maintenance"
+    keep: int = _KEPT
+
+    def rules(self) -> dict[str, Any]:
+        """Return what it demands of a release, as a JSON value."""
+        windows = [window.text for window in self.freeze]
+        named = {key: value for key, value in self._asdict().items() if key != "place"}
+        return named | {"requires": list(self.requires), "freeze": windows}
 
 
 def read_environments(table: Table) -> dict[str, Environment]:
@@ -40,16 +63,7 @@ def read_environments(table: Table) -> dict[str, Environment]:
     found: dict[str, Environment] = {}
     for name, keys in table.items():
         table.require_key(name, grammar.NAME)
-        rank = keys.integer("rank", default=len(found) + 1)
-        found[name] = Environment(
-            name=name,
-            rank=rank,
-            target=keys.choice("target", TARGETS, default="record"),
-            port=keys.integer("port", default=_FIRST_PORT + rank),
-            requires=keys.texts("requires"),
-            portable=keys.boolean("portable"),
-            place=keys.place,
-        )
+        found[name] = _read(name, keys, default_rank=len(found) + 1)
         _check_environment(found[name], keys)
         keys.done()
     _check_ports(found, table.problems)
@@ -57,6 +71,33 @@ def read_environments(table: Table) -> dict[str, Environment]:
         for index in range(len(environment.requires)):
             _check_required(environment, index, found, table.problems)
     return found
+
+
+def _read(name: str, keys: Table, *, default_rank: int) -> Environment:
+    rank = keys.integer("rank", default=default_rank)
+    allowed = keys.choice("migrations", get_args(MigrationClass), default="maintenance")
+    return Environment(
+        name=name,
+        rank=rank,
+        target=keys.choice("target", TARGETS, default="record"),
+        port=keys.integer("port", default=_FIRST_PORT + rank),
+        place=keys.place,
+        requires=keys.texts("requires"),
+        portable=keys.boolean("portable"),
+        approvals=keys.integer("approvals", default=0),
+        soak=_seconds(keys, "soak"),
+        freeze=read_freezes(keys),
+        signed=keys.boolean("signed"),
+        migrations=cast("MigrationClass", allowed),
+        keep=keys.integer("keep", default=_KEPT),
+    )
+
+
+def _seconds(keys: Table, key: str) -> int:
+    """Return a duration in seconds, 0 when it is absent or none."""
+    text = keys.text(key, default="", grammar=grammar.DURATION)
+    found = grammar.DURATION.pattern.fullmatch(text)
+    return int(found[1]) * _SECONDS[found[2]] if found else 0
 
 
 def _check_required(
@@ -107,3 +148,10 @@ def _check_environment(environment: Environment, keys: Table) -> None:
     if not 1 <= environment.port <= 65535:  # noqa: PLR2004 - TCP ports have 16 bits
         message = f"{environment.port} is not a port"
         keys.wrong("XT0204", message, "port", help="a number from 1 to 65535")
+    if environment.soak and not environment.requires:
+        message = "`soak` counts in the environments that this one requires, and there is none"
+        keys.wrong("XT0204", message, "soak", help='add `requires = ["…"]`, or remove `soak`')
+    for key, least, most in (("approvals", 0, _MOST_APPROVALS), ("keep", 1, _MOST_KEPT)):
+        if not least <= (number := getattr(environment, key)) <= most:
+            message = f"{number} is not a number of `{key}`"
+            keys.wrong("XT0204", message, key, help=f"a number from {least} to {most}")

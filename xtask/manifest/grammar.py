@@ -30,6 +30,7 @@ _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _NUMBER = r"(0|[1-9][0-9]{0,17})"
 _LABEL = rf"({_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSIONS = r"(~=|==|!=|<=|>=|<|>) *[0-9][A-Za-z0-9.*+!_-]*"
+_WEEK_TIME = r"(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):([0-5][0-9])"
 _METADATA = r"\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*"
 
 NAME = Grammar(
@@ -76,6 +77,16 @@ EVENT = Grammar(
     r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+",
     "an event",
     "lower-case words with a dot between them, such as `shop.order.placed`",
+)
+DURATION = Grammar(
+    r"([1-9][0-9]{0,4})([smhd])",
+    "a duration",
+    "a whole number and its unit: `90s`, `30m`, `1h` or `2d`",
+)
+WEEKLY = Grammar(
+    rf"{_WEEK_TIME} - {_WEEK_TIME}",
+    "a time of the week",
+    "two days and times in UTC, such as `fri 16:00 - mon 08:00`",
 )
 FILE = Grammar(
     rf"{_PART}(/{_PART})*",

@@ -7,6 +7,7 @@ read returns an empty value, so that reading goes on and one run shows everythin
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Place, Problems, did_you_mean, listed
@@ -32,6 +33,7 @@ _NAMES: dict[type, str] = {
     float: "a number",
     list: "an array",
     dict: "a table",
+    datetime: "a date with time and offset",
 }
 
 _HELP: dict[type, str] = {
@@ -41,6 +43,7 @@ _HELP: dict[type, str] = {
     float: "write a number, without quotes",
     list: 'put it in brackets: `["…", "…"]`, or `[[…]]` for a list of tables',
     dict: "write a table: `[…]` on a line of its own, or `{ … }`",
+    datetime: "write it without quotes and in UTC: `2026-12-24T00:00:00Z`",
 }
 # In notations that are not TOML, whose tables and arrays have one form.
 _PLAIN_HELP: dict[type, str] = {
@@ -134,6 +137,15 @@ class Table:
     def boolean(self, key: str, *, default: bool = False) -> bool:
         """Return true or false."""
         return bool(self._get(key, bool, default))
+
+    def moment(self, key: str) -> datetime | None:
+        """Return a moment, or note that it is absent, something else, or of no time zone."""
+        value: datetime | None = self._get(key, datetime, None, required=True)
+        if value is not None and value.tzinfo is None:
+            message = f"`{key}` does not say in which time zone it is"
+            self.wrong("XT0203", message, key, help=_HELP[datetime])
+            return None
+        return value
 
     def choice(self, key: str, options: Collection[str], *, default: str | None = None) -> str:
         """Return one of the allowed words (XT0204 otherwise)."""
@@ -301,7 +313,8 @@ def _help(kind: type, source: Source) -> str:
 
 
 def _named(value: object) -> str:
-    return "nothing" if value is None else _NAMES.get(type(value), "a date or time")
+    name = None if isinstance(value, datetime) else _NAMES.get(type(value))
+    return "nothing" if value is None else name or "a date or time"
 
 
 def _not_plain(value: object) -> str | None:

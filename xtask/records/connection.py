@@ -81,6 +81,11 @@ class Database:
         found: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return found
 
+    def present(self) -> datetime:
+        """Return the time by that clock, outside of any transaction."""
+        with self.reading() as connection:
+            return self.moment(connection)
+
     def timestamp(self, connection: Connection) -> str:
         """Return the present moment as the records write it."""
         return timestamp(self.moment(connection))

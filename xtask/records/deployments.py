@@ -23,6 +23,7 @@ from xtask.records.releases import (
     locked_release,
     one_release,
     plan_rollback,
+    same_command,
     with_status,
 )
 from xtask.records.values import Release, release_id, timestamp
@@ -206,8 +207,10 @@ class Deployments(Database):
         if not request.reason.strip():
             raise RefusedError("a release needs a reason", help="say why: --reason TEXT")
         require_environment(connection, request.environment, lock=True)
-        if same := _same_command(connection, request):
-            return same
+        if request.key and request.request_digest:
+            command = (request.environment, request.key, request.request_digest)
+            if same := same_command(connection, *command):
+                return same
         build = _require_succeeded(one_build(connection, request.build_id))
         _exhume(connection, build)
         self._require_free(connection, request)
@@ -375,25 +378,6 @@ def _held(connection: Connection, release: Release) -> Release:
             help="nothing more of it is recorded; look at `xtask status`",
         )
     return found
-
-
-def _same_command(connection: Connection, request: ReleaseRequest) -> Release | None:
-    """Return the release that the same command made before."""
-    if request.key is None:
-        return None
-    columns = tables.releases.c
-    query = select(tables.releases).where(
-        columns.environment == request.environment, columns.idempotency_key == request.key
-    )
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        return None
-    if row["request_digest"] != request.request_digest:
-        raise RefusedError(
-            f"the key {request.key!r} belongs to {row['id']}, which asked for something else",
-            help="a new command needs a new key",
-        )
-    return Release.from_row(row)
 
 
 def _refuse_in_flight(connection: Connection, environment: str) -> None:

@@ -59,8 +59,8 @@ class Releases(Database):
         with self.reading() as connection:
             return tuple(Approval(**row) for row in connection.execute(query).mappings())
 
-    def served(self, environment: str, build_id: str) -> Release | None:
-        """Return the first release of the build that was ever active in the environment."""
+    def served(self, environment: str, build_id: str) -> tuple[Release, ...]:
+        """Return the releases of the build that were ever active in the environment, in order."""
         columns = tables.releases.c
         query = (
             select(tables.releases)
@@ -69,12 +69,10 @@ class Releases(Database):
                 columns.build_id == build_id,
                 columns.activated_at.is_not(None),
             )
-            .order_by(columns.activated_at)
-            .limit(1)
+            .order_by(columns.generation)
         )
         with self.reading() as connection:
-            row = connection.execute(query).mappings().first()
-            return Release.from_row(row) if row else None
+            return tuple(Release.from_row(row) for row in connection.execute(query).mappings())
 
     def last_of_manifest(self, environment: str, manifest_hash: str) -> Release | None:
         """Return the release of a manifest that served the environment last."""
@@ -110,6 +108,29 @@ class Releases(Database):
         """
         with self.reading() as connection:
             return one_release(connection, release_id)
+
+    def find_release(self, what: str) -> Release:
+        """Return the release of an id, or of the beginning of one when that names exactly one.
+
+        Raises:
+            RefusedError: none or several.
+        """
+        columns = tables.releases.c
+        query = select(tables.releases).where(columns.id.startswith(what, autoescape=True))
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(columns.id).limit(2)).mappings().all()
+            if len(rows) > 1 and what:
+                raise RefusedError(f"{what!r} names several releases", help="write more of it")
+            return Release.from_row(rows[0]) if what and rows else one_release(connection, what)
+
+    def same_command(self, environment: str, key: str, request_digest: str) -> Release | None:
+        """Return the release that a command made when it was given before, None the first time.
+
+        Raises:
+            RefusedError: the key belongs to a command that asked for something else.
+        """
+        with self.reading() as connection:
+            return same_command(connection, environment, key, request_digest)
 
     def rollback_plan(self, environment: str) -> RollbackPlan:
         """Return what a rollback would leave and restore.
@@ -162,6 +183,25 @@ def with_status(
 def active(connection: Connection, environment: str) -> Release | None:
     """Return what the environment serves."""
     return with_status(connection, environment, ("active",))
+
+
+def same_command(
+    connection: Connection, environment: str, key: str, request_digest: str
+) -> Release | None:
+    """Return the release that the same command made before."""
+    columns = tables.releases.c
+    query = select(tables.releases).where(
+        columns.environment == environment, columns.idempotency_key == key
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    if row["request_digest"] != request_digest:
+        raise RefusedError(
+            f"the key {key!r} belongs to {row['id']}, which asked for something else",
+            help="a new command needs a new key",
+        )
+    return Release.from_row(row)
 
 
 def plan_rollback(connection: Connection, environment: str, active: Release | None) -> RollbackPlan:

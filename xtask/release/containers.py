@@ -59,6 +59,16 @@ def find_release(client: DockerClient, deployment: Deployment) -> Container | No
     return found if found is not None and wanted.items() <= found.labels.items() else None
 
 
+def find_serving(client: DockerClient, app: str, environment: str) -> Container | None:
+    """Return the container to which the environment's front sends traffic, in whatever state."""
+    pointer = fronting.pointer(client, app, environment)
+    if pointer is None:
+        return None
+    wanted = {**naming.labels(app, environment, "release"), naming.RELEASE: pointer.release_id}
+    found = client.containers.list(all=True, filters=naming.selecting(wanted))
+    return found[0] if found else None
+
+
 def evict(client: DockerClient, deployment: Deployment, slot: Slot) -> None:
     """Remove what an earlier run left in a slot that is needed; the front must not point to it.
 

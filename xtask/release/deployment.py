@@ -37,9 +37,18 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What answers on an environment's port; empty identities when it is not a release of ours."""
+    """What was seen of an environment, each fact asked for by itself.
+
+    `release_id` and `image_digest` are what answers on its port says of itself, empty when that is
+    no release of ours, or nothing. `label` is the release that the engine is told to serve, and
+    `task_digest` the image of the task that gets its traffic, as the engine knows it: by its
+    config in one kind of store and by its manifest in another. Both are empty when there is none,
+    and where no engine of ours runs it.
+    """
 
     release_id: str
     image_digest: str
     healthy: bool
     detail: str
+    label: str = ""
+    task_digest: str = ""

@@ -6,17 +6,19 @@ is healthy and says that it is this release. One rename then gives it the front'
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from xtask.errors import TargetError
 from xtask.release import containers, fronting, health, naming
+from xtask.release.deployment import Observed
 from xtask.release.engine import absence_allowed, engine, ensure_image
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment, Observed
+    from xtask.release.deployment import Deployment
 
 name: Final = "docker"
 
@@ -93,9 +95,26 @@ def switch(
             raise containers.with_log(subject, error, running, help=_FRONT_HELP) from error
 
 
-def observe(app: str, _environment: str, port: int, /) -> Observed | None:
-    """Return what answers on the environment's port; the engine is not asked what it believes."""
-    return health.observe(app, port)
+def observe(app: str, environment: str, port: int, /) -> Observed | None:
+    """Return what answers on the environment's port, and beside it what the engine believes.
+
+    An engine that does not answer takes away its two facts, and nothing else.
+    """
+    answers = health.observe(app, port)
+    try:
+        with engine(f"looking at {environment} of {app}") as client:
+            serving = containers.find_serving(client, app, environment)
+    except TargetError as error:
+        serving, unknown = None, error.message.partition("\n")[0]
+    else:
+        unknown = ""
+    if answers is None and serving is None:
+        return Observed("", "", healthy=False, detail=unknown) if unknown else None
+    seen = answers or Observed("", "", healthy=False, detail="nothing answers")
+    if serving is None:
+        return seen
+    image = serving.attrs["Image"] if serving.status == "running" else ""
+    return replace(seen, label=serving.labels.get(naming.RELEASE, ""), task_digest=image)
 
 
 def remove(

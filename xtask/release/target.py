@@ -34,7 +34,10 @@ class Target(Protocol):
         """
 
     def observe(self, app: str, environment: str, port: int, /) -> Observed | None:
-        """Return what answers on the environment's port, `None` when nothing does."""
+        """Return what answers on the environment's port and what the engine knows of it.
+
+        `None` when neither is anything of ours. An engine that is asked in vain is no error.
+        """
 
     def remove(self, app: str, environment: str, /, keep: frozenset[str]) -> None:
         """Stop and remove the environment's other releases; with nothing to keep, all of it."""

@@ -34,6 +34,7 @@ def test_code_and_files_of_a_module_are_described(tmp_path: Path) -> None:
                 {
                     "up": up,
                     "removes": False,
+                    "additive": True,
                     "content": [sha256(flux.FILES[path].encode()) for path in (up, down)],
                 }
             ],
@@ -62,6 +63,7 @@ def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
         {
             "up": "steps/1.up.sql",
             "removes": False,
+            "additive": True,
             "content": [sha256(b"-- up\n"), sha256(b"-- down\n")],
         }
     ]

@@ -12,6 +12,7 @@ import xtask.manifest
 from xtask.diagnostics import Problems
 from xtask.digest import canonical_json, sha256_file, sha256_of, sha256_of_files
 from xtask.files import write_cache
+from xtask.manifest.additive import is_additive
 from xtask.manifest.code import read_code
 from xtask.manifest.dialects.native import package_root
 from xtask.manifest.dialects.shared import operations, python_files
@@ -82,10 +83,12 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
         "migrations": [
             {
                 "up": step.up,
-                "removes": bool(_REMOVES.search((package / step.up).read_text("utf-8", "replace"))),
+                "removes": bool(_REMOVES.search(text)),
+                "additive": is_additive(text),
                 "content": [sha256_file(package / path) for path in (step.up, step.down)],
             }
             for step in module.migrations
+            for text in [(package / step.up).read_text("utf-8", "replace")]
         ],
         "hooks": [
             {

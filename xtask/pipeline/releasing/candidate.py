@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.diagnostics import Problems
 from xtask.digest import sha256
@@ -55,6 +55,16 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
         image["config_digest"],
         tuple(image["diff_ids"]),
     )
+
+
+def read_surfaces(workspace: Workspace, build: Build) -> dict[str, dict[str, Any]]:
+    """Return what the bundle of a build keeps of what the code of each module promises.
+
+    Raises:
+        UntrustedError: the bundle is gone.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(_bundled(workspace, build, "surface.json"))
+    return found
 
 
 def base_of(workspace: Workspace, build: Build) -> Base:

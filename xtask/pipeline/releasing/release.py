@@ -1,4 +1,4 @@
-"""The stories of a release: promote, roll back, look.
+"""The stories of a release: promote, roll back, do the same again.
 
 A rollback needs neither modules.toml nor anything that could be built: what it does was written
 down when the release that it leaves was promoted.
@@ -6,181 +6,197 @@ down when the release that it leaves was promoted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.diagnostics import Problems, did_you_mean, listed
-from xtask.errors import RefusedError, UsageError
-from xtask.image.layout import Layout
-from xtask.manifest.composition import read_composition
+from xtask.digest import sha256_of
+from xtask.errors import RefusedError, TargetError
 from xtask.pipeline.leases import claim
-from xtask.pipeline.releasing.candidate import base_of, read_bundle
 from xtask.pipeline.releasing.deploy import deploy
-from xtask.pipeline.releasing.resume import operating
+from xtask.pipeline.releasing.gates import Waivers
+from xtask.pipeline.releasing.operating import operating
+from xtask.pipeline.releasing.plan import Asked, Step, look, promotion, rules_of, rules_or_none
+from xtask.records.rules import ONCE_ACTIVE
 from xtask.records.store import open_records
-from xtask.records.values import ReleaseRequest
-from xtask.redaction import redacted
-from xtask.release.target import target
 
 if TYPE_CHECKING:
-    from xtask.manifest.environments import Environment
     from xtask.pipeline.progress import Progress
+    from xtask.pipeline.releasing.plan import Plan
     from xtask.records.store import Records
-    from xtask.records.values import Build, Release
-    from xtask.release.deployment import Observed
-    from xtask.settings import Settings, Workspace
+    from xtask.records.values import Release
+    from xtask.settings import Settings
+
+_FIRST = "a rollback goes first: this had not begun"
 
 
-def promote(  # noqa: PLR0913 - what a promotion consists of
-    settings: Settings,
-    progress: Progress,
-    *,
-    what: str,
-    environment: str,
-    reason: str,
-    lift_hold: bool = False,
-) -> Release:
-    """Make a build serve an environment; what served before stays ready for a rollback.
+class Wish(NamedTuple):
+    """What somebody wants of an environment.
 
     Args:
-        settings: where, for whom, which records.
-        progress: who is told.
-        what: a build id, a manifest hash or a release id; unique beginnings will do.
-        environment: its name in `modules.toml`.
+        environment: its name; for a promotion, in `modules.toml`.
         reason: why.
-        lift_hold: end the hold that a rollback left on the environment.
+        what: a build id, a manifest hash or a release id to promote; unique beginnings will do.
+        expect: the digest of the plan that was looked at; empty when any will do.
+        key: the same key is the same command, however often it is given.
+        waivers: what is wanted although a gate would be closed.
+    """
+
+    environment: str
+    reason: str
+    what: str = ""
+    expect: str = ""
+    key: str | None = None
+    waivers: Waivers = Waivers()
+
+
+def promote(settings: Settings, progress: Progress, wish: Wish) -> Release:
+    """Make a build serve an environment; what served before stays ready for a rollback.
+
+    Where others have to agree, it is only asked for: the release is pending then.
 
     Raises:
-        RefusedError: the records or the environment's rules forbid it.
+        RefusedError: the records or a gate of the environment forbid it, or the plan has changed.
         UntrustedError: stored bytes are not what they should be.
         TargetError: the candidate did not work; what served before still serves.
     """
-    place = _environment(settings.workspace, environment)
-    with operating(settings, progress, environment) as (records, _):
-        with progress.stage("plan") as stage:
-            build = records.find_build(what)
-            _require_served(records, build, place)
-            _require_portable(settings.workspace, build, place)
-            records.ensure_environment(environment, place.rank)
-            stage.detail = f"build {build.id[:8]}"
-        step = _Step(build, environment, place.target, place.port, reason, lift_hold=lift_hold)
-        return _perform(settings, progress, records, step)
+    rules = rules_of(settings.workspace, wish.environment)
+    with operating(settings, progress, wish.environment) as (records, _):
+        build = records.find_build(wish.what)
+        if done := _done_before(records, wish, "promote", build.id):
+            return done
+        step = promotion(rules, build)
+        plan = look(settings, progress, records, step, Asked(wish.waivers))
+        plan.require_digest(wish.expect)
+        plan.require_open()
+        records.ensure_environment(rules.name, rules.rank)
+        return _carry_out(settings, progress, records, plan, wish)
 
 
-def rollback(settings: Settings, progress: Progress, *, environment: str, reason: str) -> Release:
+def plan_promotion(settings: Settings, progress: Progress, wish: Wish) -> Plan:
+    """Return what `promote` would do; nothing is written, and nobody is kept from anything."""
+    rules = rules_of(settings.workspace, wish.environment)
+    with open_records(settings.database_url, create=False) as records:
+        step = promotion(rules, records.find_build(wish.what))
+        return look(settings, progress, records, step, Asked(wish.waivers))
+
+
+def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
     """Make the release before the active one serve again, where it did; nothing is built.
+
+    It passes a freeze, and waits for nobody: a release that is approved and has not begun is taken
+    back. The environment is held afterwards.
 
     Raises:
         UsageError: that is no name of an environment.
-        RefusedError: nothing is active, or nothing good came before it.
+        RefusedError: nothing is active, nothing good came before it, or it would not work with the
+            database of now.
         UntrustedError: stored bytes are not what they should be.
         TargetError: it did not work; what served before still serves.
     """
-    with operating(settings, progress, environment) as (records, settled):
+    with operating(settings, progress, wish.environment) as (records, settled):
         if settled and settled.status == "failed":
             raise RefusedError(
                 f"{settled.id} was left unfinished and is undone: what served before it serves",
                 help="look with `xtask status`; type the command again to go back further",
             )
-        with progress.stage("plan") as stage:
-            plan = records.rollback_plan(environment)
-            stage.detail = f"restore {plan.target.id}"
-        back = plan.target
-        step = _Step(plan.build, environment, back.target, back.port, reason, restores=back.id)
-        return _perform(settings, progress, records, step)
+        if done := _done_before(records, wish, "rollback"):
+            return done
+        step = _way_back(settings, records, wish)
+        _take_back_unbegun(settings, records, wish.environment)
+        plan = look(settings, progress, records, step, Asked(wish.waivers))
+        plan.require_digest(wish.expect)
+        plan.require_open()
+        return _carry_out(settings, progress, records, plan, wish)
 
 
-class _Step(NamedTuple):
-    """What a promotion or a rollback is about to do."""
-
-    build: Build
-    environment: str
-    target: str
-    port: int
-    reason: str
-    restores: str | None = None
-    lift_hold: bool = False
+def plan_rollback(settings: Settings, progress: Progress, wish: Wish) -> Plan:
+    """Return what `rollback` would do, and whether it can work; nothing is written."""
+    with open_records(settings.database_url, create=False) as records:
+        step = _way_back(settings, records, wish)
+        return look(settings, progress, records, step, Asked(wish.waivers))
 
 
-def _perform(settings: Settings, progress: Progress, records: Records, step: _Step) -> Release:
-    """Verify, record the intent, apply, switch, observe, commit."""
-    layout = Layout(settings.workspace.layout)
-    active = records.active_release(step.environment)
-    with progress.stage("verify"):
-        for digest in {step.build.image_digest, active.image_digest if active else None} - {None}:
-            layout.verify(str(digest))
-    request = ReleaseRequest(
-        step.environment, step.build.id, target=step.target, port=step.port,
-        actor=settings.actor, reason=redacted(step.reason), restores=step.restores,
-        kind="promote" if step.restores is None else "rollback", lift_hold=step.lift_hold,
-    )  # fmt: skip
+def redeploy(settings: Settings, progress: Progress, wish: Wish) -> Release:
+    """Deploy what is active once more, as a new release: whatever has drifted is replaced.
+
+    Raises:
+        RefusedError: nothing is active, or somebody else changes the environment.
+        UntrustedError: stored bytes are not what they should be.
+        TargetError: it did not work.
+    """
+    with operating(settings, progress, wish.environment) as (records, _):
+        if done := _done_before(records, wish, "redeploy"):
+            return done
+        active = records.active_release(wish.environment)
+        if active is None:
+            raise RefusedError(
+                f"nothing is active in {wish.environment}, so nothing can be deployed again",
+                help="promote a build: `xtask promote`",
+            )
+        rules, build = rules_or_none(settings.workspace, wish.environment), active.build_id
+        step = Step("redeploy", rules, records.build(build), active.target, active.port)
+        plan = look(settings, progress, records, step, Asked())
+        plan.require_open()
+        return _carry_out(settings, progress, records, plan, wish)
+
+
+def _carry_out(
+    settings: Settings, progress: Progress, records: Records, plan: Plan, wish: Wish
+) -> Release:
+    """Record the intent, then apply, switch, observe, commit; with approvals, only ask for them."""
+    build = plan.step.build.id if plan.step.kind == "promote" else ""
+    request = replace(
+        plan.request(actor=settings.actor, reason=wish.reason, waivers=wish.waivers),
+        key=wish.key,
+        request_digest=_command(wish, plan.step.kind, build) if wish.key else None,
+    )
+    if request.approvals:
+        return records.request_release(request)
     release = records.begin_release(request, claim(settings))
+    if release.lease_owner != settings.holder:  # the same command, given elsewhere at this moment
+        return _outcome(release)
     return deploy(settings, progress, records, release)
 
 
-def _environment(workspace: Workspace, name: str) -> Environment:
-    problems = Problems()
-    composition = read_composition(workspace.manifest, problems)
-    problems.raise_if_any()
-    known = composition.environments if composition else {}
-    if name not in known:
-        raise UsageError(
-            f"there is no environment `{name}` in modules.toml",
-            help=did_you_mean(name, known) or f"there are: {listed(known) or 'none'}",
-        )
-    return known[name]
+def _way_back(settings: Settings, records: Records, wish: Wish) -> Step:
+    rules = rules_or_none(settings.workspace, wish.environment)
+    plan = records.rollback_plan(wish.environment)
+    back = plan.target
+    return Step("rollback", rules, plan.build, back.target, back.port, restores=back.id)
 
 
-def _require_served(records: Records, build: Build, environment: Environment) -> None:
-    """Refuse a build that has not served every environment which this one requires."""
-    for name in environment.requires:
-        if records.served(name, build.id) is None:
-            raise RefusedError(
-                f"build {build.id[:8]} has never served `{name}`, which `{environment.name}` "
-                "requires",
-                help=f"promote it there first: xtask promote {build.id[:8]} --to {name}",
-            )
+def _take_back_unbegun(settings: Settings, records: Records, environment: str) -> None:
+    left = records.in_flight(environment)
+    if left and left.status == "approved":
+        records.cancel_release(left.id, _FIRST, actor=settings.actor)
 
 
-def _require_portable(workspace: Workspace, build: Build, environment: Environment) -> None:
-    """Refuse a build on a machine's own base where only bases that every machine can have will do.
+def _done_before(records: Records, wish: Wish, kind: str, build_id: str = "") -> Release | None:
+    """Return what the same command made when it was given before.
 
     Raises:
-        RefusedError: its base is of the machine that built it.
-        UntrustedError: its bundle is gone or altered.
+        RefusedError: the key is another command's, or the release was not wanted in the end.
+        TargetError: it failed.
     """
-    if not environment.portable or build.bundle is None:  # without a bundle nothing is released
-        return
-    base = base_of(workspace, build)
-    if base.machine_local:
-        raise RefusedError(
-            f"build {build.id[:8]} stands on base `{base.name}`, which is of the machine that "
-            f"built it; `{environment.name}` wants a portable one",
-            help="build it on a base that every machine can have, or remove `portable = true` "
-            f"from `[environments.{environment.name}]`",
-        )
+    if not wish.key:
+        return None
+    command = _command(wish, kind, build_id)
+    found = records.same_command(wish.environment, wish.key, command)
+    return _outcome(found) if found else None
 
 
-class Standing(NamedTuple):
-    """What the records say of an environment, and what was seen there (None: nothing answers)."""
-
-    environment: str
-    active: Release | None
-    in_flight: Release | None
-    observed: Observed | None
+def _command(wish: Wish, kind: str, build_id: str) -> str:
+    """Return the digest of what a command asks for."""
+    asked: dict[str, Any] = {"kind": kind, "environment": wish.environment, "build_id": build_id}
+    return sha256_of(asked | {"reason": wish.reason, "waivers": wish.waivers._asdict()})
 
 
-def standings(settings: Settings) -> list[Standing]:
-    """Return how every recorded environment stands, by rank."""
-    with open_records(settings.database_url, create=False) as records:
-        return [
-            _standing(settings.workspace, records, name) for name in records.environment_names()
-        ]
-
-
-def _standing(workspace: Workspace, records: Records, environment: str) -> Standing:
-    active, in_flight = records.active_release(environment), records.in_flight(environment)
-    observed = None
-    if active:
-        app = read_bundle(workspace, records.build(active.build_id)).app
-        observed = target(active.target).observe(app, environment, active.port)
-    return Standing(environment, active, in_flight, observed)
+def _outcome(release: Release) -> Release:
+    """Return a release that an earlier command made; raise when it came to nothing."""
+    if release.status in {*ONCE_ACTIVE, "pending"}:
+        return release
+    says = f"the same command made {release.id}, which is {release.status}"
+    says += f": {release.error}" if release.error else ""
+    if release.status in {"failed", "recovery_required"}:
+        raise TargetError(says, help="look with `xtask status`; a new command needs a new key")
+    raise RefusedError(says, help=f"look at `xtask releases {release.id}`")

@@ -1,66 +1,32 @@
-"""One change of an environment at a time, and what becomes of a change that nobody finished."""
+"""The story of what dead processes left: finish it, or undo it."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 from xtask.diagnostics import did_you_mean, listed
-from xtask.errors import RefusedError, UsageError
-from xtask.files import locked
-from xtask.manifest import grammar
+from xtask.errors import UsageError
 from xtask.manifest.table import shortened
-from xtask.pipeline.leases import claim
-from xtask.pipeline.releasing.candidate import read_bundle
-from xtask.pipeline.releasing.deploy import activate, recover
-from xtask.records.rules import LEASED
+from xtask.pipeline.releasing.approval import begin_approved
+from xtask.pipeline.releasing.operating import holding, settle
 from xtask.records.store import open_records
-from xtask.release.target import target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from xtask.pipeline.progress import Progress
-    from xtask.records.store import Records
     from xtask.records.values import Release
     from xtask.settings import Settings
-
-_LEFT = "its process ended before it was done"
-
-
-@contextmanager
-def operating(
-    settings: Settings, progress: Progress, environment: str
-) -> Iterator[tuple[Records, Release | None]]:
-    """Yield the records while no other process of this machine changes the environment.
-
-    With embedded records a release that is still in flight was left by a process that ended: it is
-    settled first, and yielded as it is then.
-
-    Raises:
-        UsageError: that is no name of an environment.
-        RefusedError: a recovery has failed there: somebody has to look.
-    """
-    with _holding(settings, progress, environment) as records:
-        left = records.in_flight(environment) if settings.is_embedded else None
-        if left and left.status == "recovery_required":
-            raise RefusedError(
-                f"{left.id} could not be undone, and nobody knows what {environment} serves:"
-                f" {left.error}",
-                help="look with `xtask status`, mend what failed, then `xtask resume`",
-            )
-        yield records, _settle(settings, progress, records, environment) if left else None
 
 
 def resume(settings: Settings, progress: Progress, *, environment: str | None) -> list[Release]:
     """Finish or undo what dead processes left in flight; return those releases.
 
-    With embedded records every change of an environment begins so. With others only the caller
-    knows that no process is at work any more.
+    What all have agreed to and nobody began is deployed, when everything is as it was then. With
+    embedded records every other change of an environment begins with the rest of this. With others
+    only the caller knows that no process is at work any more.
 
     Raises:
         UsageError: an environment that is not recorded.
+        RefusedError: what was approved is stale, and rejected, or a gate is closed.
         TargetError: the environment cannot be brought back to what served before.
     """
     with open_records(settings.database_url, create=False) as records:
@@ -70,56 +36,11 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
             f"no environment `{shortened(environment)}` is recorded",
             help=did_you_mean(environment, known) or f"there are: {listed(known) or 'none yet'}",
         )
-    settled = []
+    found = []
     for name in known if environment is None else (environment,):
-        with _holding(settings, progress, name) as records:
-            settled.append(_settle(settings, progress, records, name))
-    return [release for release in settled if release is not None]
-
-
-@contextmanager
-def _holding(settings: Settings, progress: Progress, environment: str) -> Iterator[Records]:
-    """Yield the records; embedded ones while no other process changes the environment."""
-    if not grammar.NAME.matches(environment):
-        raise UsageError(
-            f"`{shortened(environment)}` is no name of an environment", help=grammar.NAME.rule
-        )
-    lock = settings.workspace.releases / f".{environment}.lock"
-    waiting = partial(progress.listener.waiting, f"another command changes {environment}")
-    with (
-        open_records(settings.database_url) as records,
-        locked(lock, waiting) if settings.is_embedded else nullcontext(),
-    ):
-        yield records
-
-
-def _settle(
-    settings: Settings, progress: Progress, records: Records, environment: str
-) -> Release | None:
-    """Finish a release in flight that is seen serving, undo any other; return it as it is then."""
-    left = records.in_flight(environment)
-    if left is None:
-        return None
-    with progress.stage("recover") as stage:
-        stage.detail = f"{left.id} was left unfinished"
-        if left.status == "approved":
-            return records.cancel_release(left.id, _LEFT, actor=settings.actor)
-        if left.status in LEASED:
-            left = records.take_over(left.id, claim(settings), alone=settings.is_embedded)
-        serves = _is_seen(settings, records, left)
-        if not serves:
-            recover(settings, records, left, _LEFT)
-    return activate(settings, progress, records, left) if serves else records.release(left.id)
-
-
-def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
-    """Return whether a release that may have got the traffic is what answers, in good health."""
-    if release.status in {"deploying", "recovering"}:
-        return False
-    app = read_bundle(settings.workspace, records.build(release.build_id)).app
-    seen = target(release.target).observe(app, release.environment, release.port)
-    return (
-        seen is not None
-        and seen.healthy
-        and (seen.release_id, seen.image_digest) == (release.id, release.image_digest)
-    )
+        with holding(settings, progress, name) as records:
+            found.append(settle(settings, progress, records, name))
+            left = records.in_flight(name)
+            if left is not None and left.status == "approved":
+                found.append(begin_approved(settings, progress, records, left))
+    return [release for release in found if release is not None]

@@ -153,6 +153,34 @@ def _checks(
         yield check
         if not check.ok:
             return
+    yield from _vouched(workspace, build, trust, now, found)
+
+
+def doubt(workspace: Workspace, build: Build, now: datetime) -> str:
+    """Return why nobody whom this workspace trusts vouches for a build; nothing when one does.
+
+    The bytes of its image are not hashed here.
+
+    Raises:
+        UntrustedError: the trust file is damaged.
+    """
+    signed = trusted(workspace)
+    if signed is None:
+        return "no key is trusted here"
+    for check in _vouched(workspace, build, signed.trust, now, []):
+        if not check.ok:
+            return f"{check.name}: {check.says}"
+    return ""
+
+
+def _vouched(
+    workspace: Workspace,
+    build: Build,
+    trust: Trust | None,
+    now: datetime,
+    found: list[Evidence],
+) -> Iterator[Check]:
+    """Yield what the evidence beside an image says of it, up to the first check that fails."""
     layout = Layout(workspace.layout)
 
     def evidence() -> str:

@@ -1,0 +1,253 @@
+"""What a release would do, looked at before anything is done: its gates, and one digest of it all.
+
+Only this reads what `gates` decides about. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
+from xtask.digest import sha256_of
+from xtask.errors import RefusedError, UsageError
+from xtask.image.layout import Layout
+from xtask.manifest.composition import read_composition
+from xtask.manifest.environments import Environment
+from xtask.pipeline.releasing.candidate import base_of, read_surfaces
+from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
+from xtask.pipeline.verifying.verify import doubt
+from xtask.records.rules import modules_delta
+from xtask.records.values import ReleaseRequest
+from xtask.redaction import redacted
+from xtask.resolve.migrations import distance
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from xtask.pipeline.progress import Progress
+    from xtask.pipeline.releasing.gates import Gate
+    from xtask.records.store import Records
+    from xtask.records.values import Approval, Build, ModulesDelta, Release, ReleaseKind
+    from xtask.resolve.migrations import Distance
+    from xtask.settings import Settings, Workspace
+
+
+class Step(NamedTuple):
+    """One build that would serve one environment; a rollback names the release it restores."""
+
+    kind: ReleaseKind
+    environment: Environment
+    build: Build
+    target: str
+    port: int
+    restores: str | None = None
+
+
+class Asked(NamedTuple):
+    """What is known of the request: what is wanted nevertheless, and who has agreed so far.
+
+    `own` is the id of the release that it has become, which is not in its own way.
+    """
+
+    waivers: Waivers = Waivers()
+    approvals: tuple[Approval, ...] = ()
+    own: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a release would do, and whether it may.
+
+    Args:
+        step: which build, and where.
+        active: what serves there now.
+        delta: how the modules would change.
+        distance: what lies between the databases of the two.
+        gates: what has to hold, and whether it does.
+        freeze: the freeze window of now.
+    """
+
+    step: Step
+    active: Release | None
+    delta: ModulesDelta
+    distance: Distance
+    gates: tuple[Gate, ...]
+    freeze: str | None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that was looked at; the time, and what it opens, are not in it."""
+        return sha256_of(self.looked_at())
+
+    def looked_at(self) -> dict[str, Any]:
+        """Return what the digest is of, as a JSON value."""
+        step, active = self.step, self.active
+        return {
+            "kind": step.kind,
+            "environment": step.environment.rules(),
+            "build_id": step.build.id,
+            "manifest_hash": step.build.manifest_hash,
+            "image_digest": step.build.image_digest,
+            "config_digest": step.build.config_digest,
+            "target": step.target,
+            "port": step.port,
+            "active": [active.id, active.generation] if active else None,
+            "restores_release_id": step.restores,
+            "modules_delta": asdict(self.delta),
+            "migration_class": self.distance.migration_class,
+        }
+
+    def closed(self) -> tuple[Gate, ...]:
+        """Return the gates that do not hold and that nobody else can open."""
+        return tuple(gate for gate in self.gates if not (gate.passed or gate.waits))
+
+    def require_open(self) -> None:
+        """Raise RefusedError when a gate does not hold, with all that do not."""
+        if not (closed := self.closed()):
+            return
+        first, *others = closed
+        message = "\n".join([first.says, *(f"{gate.name}: {gate.says}" for gate in others)])
+        raise RefusedError(message, help=first.help or None)
+
+    def require_digest(self, expected: str) -> None:
+        """Raise RefusedError when this is not the plan that somebody has seen."""
+        if not expected or self.digest == expected:
+            return
+        raise RefusedError(
+            f"the plan has changed: it is {self.digest} now",
+            help="look at it again with `--plan`: what serves, the build or a rule is another one",
+        )
+
+    def request(self, *, actor: str, reason: str, waivers: Waivers) -> ReleaseRequest:
+        """Return it as what the records are asked for."""
+        step = self.step
+        return ReleaseRequest(
+            step.environment.name,
+            step.build.id,
+            target=step.target,
+            port=step.port,
+            actor=actor,
+            reason=redacted(reason),
+            kind=step.kind,
+            restores=step.restores,
+            plan_digest=self.digest,
+            approvals=step.environment.approvals if step.kind == "promote" else 0,
+            migration_class=self.distance.migration_class,
+            passed_freeze=None if step.kind == "promote" else self.freeze,
+            lift_hold=waivers.lift_hold,
+        )
+
+
+def promotion(environment: Environment, build: Build) -> Step:
+    """Return what promoting a build means, by the rules of its environment."""
+    return Step("promote", environment, build, environment.target, environment.port)
+
+
+def look(
+    settings: Settings, progress: Progress, records: Records, step: Step, asked: Asked
+) -> Plan:
+    """Look at everything that a release depends on, and hash the bytes that it may need.
+
+    Those are of the build and of what serves: to that a rollback would go.
+
+    Raises:
+        UntrustedError: stored bytes are not what they should be.
+    """
+    name, active = step.environment.name, records.active_release(step.environment.name)
+    in_flight = records.in_flight(name)
+    serving = records.build(active.build_id) if active else None
+    with progress.stage("verify"):
+        _hash_again(settings.workspace, step.build, serving)
+    with progress.stage("plan") as stage:
+        before = serving.modules if serving else ()
+        facts = Facts(
+            kind=step.kind,
+            environment=step.environment,
+            build=step.build,
+            now=records.present(),
+            active=active,
+            in_flight=None if in_flight and in_flight.id == asked.own else in_flight,
+            hold=records.environment_hold(name),
+            served={one: records.served(one, step.build.id) for one in step.environment.requires},
+            rolled_back=_rolled_back(records, name, step.build),
+            local_base=_local_base(settings.workspace, step),
+            unproved=_unproved(settings.workspace, step, serving, records.present()),
+            distance=_distance(settings.workspace, step, serving),
+            approvals=asked.approvals,
+            waivers=asked.waivers,
+        )
+        delta = modules_delta(before, step.build.modules)
+        plan = Plan(step, active, delta, facts.distance, gates(facts), frozen(facts))
+        stage.detail = f"build {step.build.id[:8]} for {name}"
+    return plan
+
+
+def rules_of(workspace: Workspace, name: str) -> Environment:
+    """Return an environment of `modules.toml`.
+
+    Raises:
+        UsageError: it is not there.
+        InvalidError: the file does not say what it should.
+    """
+    problems = Problems()
+    composition = read_composition(workspace.manifest, problems)
+    problems.raise_if_any()
+    known = composition.environments if composition else {}
+    if name not in known:
+        raise UsageError(
+            f"there is no environment `{name}` in modules.toml",
+            help=did_you_mean(name, known) or f"there are: {listed(known) or 'none'}",
+        )
+    return known[name]
+
+
+def rules_or_none(workspace: Workspace, name: str) -> Environment:
+    """Return an environment of `modules.toml`, and one without rules when that cannot be read.
+
+    Nothing that is wrong with that file may keep anybody from going back.
+    """
+    composition = read_composition(workspace.manifest, Problems())
+    if composition and name in composition.environments:
+        return composition.environments[name]
+    return Environment(name, 0, "record", 0, Place(Source("modules.toml")))
+
+
+def _hash_again(workspace: Workspace, *builds: Build | None) -> None:
+    layout = Layout(workspace.layout)
+    for digest in sorted({build.image_digest or "" for build in builds if build} - {""}):
+        layout.verify(digest)
+
+
+def _rolled_back(records: Records, environment: str, build: Build) -> Release | None:
+    last = records.last_of_manifest(environment, build.manifest_hash)
+    return last if last and last.status == "rolled_back" else None
+
+
+def _local_base(workspace: Workspace, step: Step) -> str | None:
+    if step.kind != "promote" or not step.environment.portable or step.build.bundle is None:
+        return None  # without a bundle nothing is released
+    base = base_of(workspace, step.build)
+    return base.name if base.machine_local else None
+
+
+def _unproved(
+    workspace: Workspace, step: Step, serving: Build | None, now: datetime
+) -> dict[str, str]:
+    """Return what is wrong with the evidence of the two builds, where somebody has to vouch."""
+    if step.kind != "promote" or not step.environment.signed:
+        return {}
+    builds = {build.id: build for build in (step.build, serving) if build and build.image_digest}
+    doubts = {key: doubt(workspace, build, now) for key, build in builds.items()}
+    return {key: problem for key, problem in doubts.items() if problem}
+
+
+def _distance(workspace: Workspace, step: Step, serving: Build | None) -> Distance:
+    """Return what lies between the databases; on the way back, what the later build has done."""
+    build = step.build
+    if step.kind == "redeploy" or (serving and serving.id == build.id):
+        return distance({}, {})
+    surfaces = read_surfaces(workspace, serving) if serving else {}
+    both = surfaces, read_surfaces(workspace, build)
+    return distance(*(reversed(both) if step.kind == "rollback" else both))

@@ -1,0 +1,105 @@
+"""How environments stand: what the records say beside what was seen, and where the two differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from xtask.errors import XtaskError
+from xtask.pipeline.releasing.candidate import read_bundle
+from xtask.records.store import open_records
+from xtask.release.target import target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xtask.pipeline.releasing.candidate import Bundle
+    from xtask.records.store import Records
+    from xtask.records.values import Approval, Hold, Release
+    from xtask.release.deployment import Observed
+    from xtask.settings import Settings, Workspace
+
+_RECORD = "record"
+
+
+class Waiting(NamedTuple):
+    """A release that waits, and who has agreed with it."""
+
+    release: Release
+    approvals: tuple[Approval, ...]
+
+
+class Standing(NamedTuple):
+    """What the records say of an environment, and what was seen there (None: nothing of ours).
+
+    `drift` says where these differ, one line each; nothing that serves has none.
+    """
+
+    environment: str
+    active: Release | None
+    in_flight: Release | None
+    waiting: tuple[Waiting, ...]
+    hold: Hold | None
+    observed: Observed | None
+    drift: tuple[str, ...]
+
+
+def standings(settings: Settings) -> list[Standing]:
+    """Return how every recorded environment stands, by rank."""
+    with open_records(settings.database_url, create=False) as records:
+        return [
+            _standing(settings.workspace, records, name) for name in records.environment_names()
+        ]
+
+
+def drift(active: Release, bundle: Bundle, seen: Observed | None) -> Iterator[str]:
+    """Yield each fact that is not what the records say.
+
+    Args:
+        active: what should serve.
+        bundle: what its image is.
+        seen: what was seen there.
+    """
+    if seen is None:
+        yield "nothing answers, and the engine has nothing of it"
+        return
+    if seen.label != active.id:
+        yield f"the engine serves {seen.label or 'nothing of ours'}"
+    if seen.task_digest not in {bundle.image_digest, bundle.config_digest}:
+        runs = f"the task has image {seen.task_digest[:19]}" if seen.task_digest else "no task runs"
+        yield runs
+    if not seen.release_id:
+        yield f"the endpoint: {seen.detail}"
+    elif (seen.release_id, seen.image_digest) != (active.id, bundle.image_digest):
+        yield f"the endpoint is {seen.release_id}, image {seen.image_digest[:19]}"
+    elif not seen.healthy:
+        yield f"the endpoint is not well: {seen.detail}"
+
+
+def _standing(workspace: Workspace, records: Records, environment: str) -> Standing:
+    active = records.active_release(environment)
+    observed, differs = _look(workspace, records, active) if active else (None, ())
+    return Standing(
+        environment,
+        active,
+        records.in_flight(environment),
+        tuple(
+            Waiting(release, records.approvals(release.id))
+            for release in records.pending(environment)
+        ),
+        records.environment_hold(environment),
+        observed,
+        differs,
+    )
+
+
+def _look(
+    workspace: Workspace, records: Records, active: Release
+) -> tuple[Observed | None, tuple[str, ...]]:
+    if active.target == _RECORD:
+        return None, ()
+    try:
+        bundle = read_bundle(workspace, records.build(active.build_id))
+    except XtaskError as error:
+        return None, (error.message,)
+    seen = target(active.target).observe(bundle.app, active.environment, active.port)
+    return seen, tuple(drift(active, bundle, seen))

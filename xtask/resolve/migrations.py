@@ -1,0 +1,77 @@
+"""What lies between the databases of two builds, and what that means for going back.
+
+The three classes: with `none` both builds have the same migrations; with `additive` those that only
+one of them has create tables, indexes and columns that the other one does not need; anything else
+is `maintenance`, after which the code of before may not work any more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xtask.manifest.environments import MigrationClass
+
+    Surfaces = Mapping[str, Mapping[str, Any]]
+
+
+class Step(NamedTuple):
+    """A migration that only one of two builds has, or that they have in two ways."""
+
+    module: str
+    path: str
+    additive: bool
+
+
+class Distance(NamedTuple):
+    """What is between two builds."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def migration_class(self) -> MigrationClass:
+        """The class of them all."""
+        if not self.steps:
+            return "none"
+        return "additive" if all(step.additive for step in self.steps) else "maintenance"
+
+    @property
+    def reason(self) -> str:
+        """The step that makes it what it is, in words; nothing without steps."""
+        steps = [step for step in self.steps if not step.additive] or [*self.steps]
+        if not steps:
+            return ""
+        more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+        does = "only adds" if steps[0].additive else "may break what served before it"
+        return f"`{steps[0].path}` of `{steps[0].module}`{more} {does}"
+
+
+def distance(before: Surfaces, after: Surfaces) -> Distance:
+    """Return what is between two builds, for the way there as for the way back.
+
+    Of a module that both have, it is each migration that one of them lacks or has with another
+    content; of one that only the later build has, it is all of them. What a module that is gone
+    did to the database stays there and is in nobody's way.
+
+    Args:
+        before: what code and files of each module promise, by its name, of the earlier build.
+        after: that of the later one.
+    """
+    return Distance(tuple(sorted(_steps(before, after))))
+
+
+def _steps(before: Surfaces, after: Surfaces) -> Iterator[Step]:
+    for module in after:
+        old, new = _migrations(before.get(module)), _migrations(after[module])
+        for path in old.keys() | new.keys():
+            one, other = old.get(path), new.get(path)
+            if one and other and one["content"] != other["content"]:
+                yield Step(module, path, additive=False)
+            elif not (one and other):
+                yield Step(module, path, bool((one or other or {}).get("additive")))
+
+
+def _migrations(surface: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    return {step["up"]: step for step in (surface or {}).get("migrations", ())}
