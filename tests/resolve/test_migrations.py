@@ -48,6 +48,6 @@ def test_a_pair_of_builds_has_one_class(
 def test_the_step_that_decides_is_named() -> None:
     found = distance({}, {"cart": surface("+1", "2", "3"), "bill": surface("+1")})
     assert found.steps[0] == Step("bill", "1", additive=True)
-    assert found.reason == "`2` of `cart` and 1 more may break what served before it"
-    assert distance({}, {"cart": surface("+1")}).reason == "`1` of `cart` only adds"
-    assert distance({}, {}).reason == ""
+    assert found.deciding == "`2` of `cart` and 1 more"
+    assert distance({}, {"cart": surface("+1")}).deciding == "`1` of `cart`"
+    assert distance({}, {}).deciding == ""

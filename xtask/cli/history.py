@@ -42,11 +42,8 @@ def _list(context: Context, env: str | None, limit: int) -> None:
             (release, records.approvals(release.id) if release.approvals_needed else ())
             for release in records.releases(env, limit)
         ]
-    rows = [
-        [one.id, one.environment, one.kind, one.status, one.created_at[:16], one.actor]
-        for one, _ in found
-    ]
-    header, *heads = table(rows, ["RELEASE", "ENV", "KIND", "STATUS", "ASKED", "BY"]).split("\n")
+    rows = [[one.id, one.environment, one.kind, one.status, one.actor] for one, _ in found]
+    header, *heads = table(rows, ["RELEASE", "ENV", "KIND", "STATUS", "BY"]).split("\n")
     blocks = [
         head + "\n" + _details(release, given)
         for head, (release, given) in zip(heads, found, strict=True)
@@ -65,6 +62,7 @@ def _details(release: Release, given: tuple[Approval, ...]) -> str:
             ("modules", released.delta(release.modules_delta)),
             ("agreed", released.agreed(given)),
             ("freeze", release.passed_freeze and f"passed {release.passed_freeze}"),
+            ("forced", released.forced(release)),
             ("error", release.error),
         ],
         indent=2,
@@ -96,6 +94,7 @@ def _story(told: Told) -> str:
         ("plan", release.plan_digest),
         ("agreed", released.agreed(told.approvals)),
         ("freeze", release.passed_freeze and f"passed {release.passed_freeze}"),
+        ("forced", released.forced(release)),
         ("error", release.error),
     ]
     rows = [[event.at[:19], event.to_status, event.actor] for event in told.events]

@@ -77,8 +77,13 @@ def redeploy(context: Context, *, env: str, reason: str, key: str | None) -> Non
 def approve(context: Context, *, release: str, reason: str) -> None:
     """Agree with a release of somebody else; the last yes deploys it."""
     from xtask.pipeline.releasing.approval import approve as story  # noqa: PLC0415 - start-up
+    from xtask.pipeline.releasing.history import tell  # noqa: PLC0415
 
-    _show(context, story(context.settings, context.output.progress(), what=release, reason=reason))
+    progress = context.output.progress()
+    found = story(context.settings, progress, what=release, reason=reason)
+    given = tell(context.settings, found.id).approvals
+    document = released.document(found) | {"approvals": released.approvals(given)}
+    context.output.result(document, released.summary(found, given))
 
 
 def reject(context: Context, *, release: str, reason: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from xtask.pipeline.releasing.plan import Plan
     from xtask.records.values import Approval, Hold, ModulesDelta, Release
@@ -48,10 +48,15 @@ def document(release: Release) -> dict[str, Any]:
     return found | {"modules_delta": asdict(release.modules_delta)}
 
 
-def summary(release: Release) -> str:
-    """Return what has become of a release, and what somebody has to do next."""
+def summary(release: Release, given: Sequence[Approval] = ()) -> str:
+    """Return what has become of a release, and what somebody has to do next.
+
+    Args:
+        release: any.
+        given: who has agreed so far, when it waits for that.
+    """
     if release.status == "pending":
-        return _asked(release)
+        return _asked(release, given)
     answers = f"http://127.0.0.1:{release.port}/" if release.target != "record" else None
     begun = release.generation is not None
     return lines(
@@ -65,21 +70,23 @@ def summary(release: Release) -> str:
             ("before", release.previous_release_id or "nothing" if begun else None),
             ("restores", release.restores_release_id),
             ("freeze", release.passed_freeze and f"passed {release.passed_freeze}"),
+            ("forced", forced(release)),
             ("answers", answers if begun else None),
             ("error", release.error),
         ]
     )
 
 
-def _asked(release: Release) -> str:
-    needed = release.approvals_needed
-    people = "another person" if needed == 1 else f"{needed} other people"
+def _asked(release: Release, given: Sequence[Approval]) -> str:
+    left = release.approvals_needed - len(given)
+    people = "one more person agrees" if left == 1 else f"{left} more people agree"
     return lines([
         ("release", f"{release.id} (pending)"),
         ("asks for", release.environment),
         ("image", release.image_digest),
         ("plan", release.plan_digest),
-        ("waits", f"until {people} than {release.actor} agreed; each of them types"),
+        ("agreed", agreed(given)),
+        ("waits", f"until {people}, not {release.actor}; each types"),
         ("", f"xtask approve {release.id}"),
     ])  # fmt: skip
 
@@ -92,6 +99,13 @@ def approvals(given: Iterable[Approval]) -> list[dict[str, Any]]:
 def agreed(given: Iterable[Approval]) -> str:
     """Return who has agreed, and why."""
     return ", ".join(f"{one.actor} ({one.reason})" if one.reason else one.actor for one in given)
+
+
+def forced(release: Release) -> str:
+    """Return what a rollback was done in spite of."""
+    if (release.kind, release.migration_class) == ("rollback", "maintenance"):
+        return "back across a change of the database"
+    return ""
 
 
 def delta(changes: ModulesDelta) -> str:

@@ -38,14 +38,11 @@ class Distance(NamedTuple):
         return "additive" if all(step.additive for step in self.steps) else "maintenance"
 
     @property
-    def reason(self) -> str:
-        """The step that makes it what it is, in words; nothing without steps."""
+    def deciding(self) -> str:
+        """The step that makes the class what it is, in words; nothing without steps."""
         steps = [step for step in self.steps if not step.additive] or [*self.steps]
-        if not steps:
-            return ""
         more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-        does = "only adds" if steps[0].additive else "may break what served before it"
-        return f"`{steps[0].path}` of `{steps[0].module}`{more} {does}"
+        return f"`{steps[0].path}` of `{steps[0].module}`{more}" if steps else ""
 
 
 def distance(before: Surfaces, after: Surfaces) -> Distance:

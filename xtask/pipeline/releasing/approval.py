@@ -90,7 +90,8 @@ def cancel(settings: Settings, *, what: str, reason: str) -> Release | Build:
         if what.startswith("rel_"):
             found = records.find_release(what)
             return records.cancel_release(found.id, redacted(reason), actor=settings.actor)
-        return records.cancel_build(records.find_build(what).id, actor=settings.actor)
+        build = records.find_build(what)
+        return records.cancel_build(build.id, actor=settings.actor, reason=redacted(reason))
 
 
 def _environment(settings: Settings, what: str) -> str:

@@ -167,7 +167,7 @@ def _soaked(facts: Facts) -> Gate | None:
                 "soak",
                 passed=False,
                 says=f"has served `{name}` for {span(lasted)} of {span(soak)}",
-                help=f"in {wait} when it goes on serving"
+                help=f"it takes {wait} more"
                 if any(release.status == "active" for release in served)
                 else f"promote it to {name} and wait {span(soak)}",
             )
@@ -232,7 +232,7 @@ def _migrations(facts: Facts) -> Gate:
     """It does no more to the database than the environment allows."""
     allowed, found = facts.environment.migrations, facts.distance.migration_class
     classes: tuple[str, ...] = get_args(MigrationClass)
-    says = f"{found}: {facts.distance.reason}" if facts.distance.steps else found
+    says = f"{found}: {facts.distance.deciding}" if facts.distance.steps else "as it is"
     if facts.active is None:
         return Gate("database", passed=True, says="nothing served before it")
     if classes.index(found) <= classes.index(allowed):
@@ -247,16 +247,18 @@ def _migrations(facts: Facts) -> Gate:
 
 def _way_back(facts: Facts) -> Gate:
     """What is restored works with the database as it is now."""
-    if facts.distance.migration_class != "maintenance":
-        return Gate("database", passed=True, says=facts.distance.reason or "none")
+    found, steps = facts.distance.migration_class, facts.distance.deciding
+    if found != "maintenance":
+        return Gate("database", passed=True, says=f"{found}: {steps}" if steps else "as it is")
+    says = f"{steps} changed the database: what served before may not work with it"
     if facts.waivers.across_maintenance:
-        return Gate("database", passed=True, says=f"forced: {facts.distance.reason}")
+        return Gate("database", passed=True, says=f"forced: {says}")
     return Gate(
         "database",
         passed=False,
-        says=f"{facts.distance.reason}: the code of before may not work with it",
-        help="repair forward: promote a build that works; `--across-maintenance` goes back"
-        " nevertheless, once somebody has seen to the data",
+        says=says,
+        help="promote a build that works; or see to the data, then go back with"
+        " `--across-maintenance`",
     )
 
 
@@ -270,7 +272,7 @@ def _approved(facts: Facts) -> Gate | None:
         "approvals",
         passed=len(given) >= needed,
         says=f"{len(given)} of {needed}{by}",
-        help="somebody else: `xtask approve RELEASE`",
+        help="others agree with `xtask approve RELEASE`",
         waits=True,
     )
 

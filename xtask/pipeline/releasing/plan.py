@@ -107,9 +107,11 @@ class Plan:
         """Raise RefusedError when a gate does not hold, with all that do not."""
         if not (closed := self.closed()):
             return
-        first, *others = closed
-        message = "\n".join([first.says, *(f"{gate.name}: {gate.says}" for gate in others)])
-        raise RefusedError(message, help=first.help or None)
+        if len(closed) == 1:
+            raise RefusedError(closed[0].says, help=closed[0].help or None)
+        reasons = [f"{gate.name}: {gate.says}" for gate in closed]
+        subject = f"build {self.step.build.id[:8]} may not serve {self.step.environment.name}"
+        raise RefusedError("\n".join([f"{subject}:", *reasons]), help="`--plan` says what to do")
 
     def require_digest(self, expected: str) -> None:
         """Raise RefusedError when this is not the plan that somebody has seen."""

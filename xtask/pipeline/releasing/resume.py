@@ -13,6 +13,7 @@ from xtask.records.store import open_records
 
 if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
+    from xtask.records.store import Records
     from xtask.records.values import Release
     from xtask.settings import Settings
 
@@ -40,7 +41,20 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
     for name in known if environment is None else (environment,):
         with holding(settings, progress, name) as records:
             found.append(settle(settings, progress, records, name))
-            left = records.in_flight(name)
-            if left is not None and left.status == "approved":
-                found.append(begin_approved(settings, progress, records, left))
+            if agreed := _agreed(records, name):
+                found.append(begin_approved(settings, progress, records, agreed))
     return [release for release in found if release is not None]
+
+
+def _agreed(records: Records, environment: str) -> Release | None:
+    """Return the release to which all have agreed and that nobody has begun."""
+    left = records.in_flight(environment)
+    if left is not None:
+        return left if left.status == "approved" else None
+    # Another one was in flight when the last of them agreed.
+    waiting = records.pending(environment)
+    return next((one for one in waiting if _has_all(records, one)), None)
+
+
+def _has_all(records: Records, release: Release) -> bool:
+    return len(records.approvals(release.id)) >= release.approvals_needed
