@@ -152,7 +152,7 @@ def _stands(standing: Standing) -> str:
         rows += [("held", released.hold_text(standing.hold))]
     rows += [("pending", _waits(waiting)) for waiting in standing.waiting]
     head = released.lines([(standing.environment, _seen(standing))])
-    return "\n".join([head, *([released.lines(rows, indent=2)] if rows else [])])
+    return "\n".join([head, *([released.lines(rows, indent=2, width=10)] if rows else [])])
 
 
 def _waits(waiting: Waiting) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xtask.records.values import Approval, Hold, ModulesDelta, Release
 
 _COLUMNS = 80
-_KEY = 10
+_KEY = 9
 _LISTED = (
     *("id", "kind", "status", "environment", "build_id", "manifest_hash", "image_digest"),
     *("previous_release_id", "restores_release_id", "generation", "target", "port"),
@@ -26,14 +26,14 @@ _HOLD = (
 )
 
 
-def lines(rows: Iterable[tuple[str, object]], indent: int = 0) -> str:
+def lines(rows: Iterable[tuple[str, object]], indent: int = 0, width: int = _KEY) -> str:
     """Return keys and values, one below the other, wrapped; rows without a value are left out."""
     return "\n".join(
         textwrap.fill(
             str(value),
             _COLUMNS,
-            initial_indent=" " * indent + f"{key:<{_KEY}}",
-            subsequent_indent=" " * (indent + _KEY),
+            initial_indent=" " * indent + f"{key:<{width - 1}} ",
+            subsequent_indent=" " * (indent + width),
             break_long_words=False,
             break_on_hyphens=False,
         )
@@ -159,9 +159,9 @@ def plan_text(plan: Plan) -> str:
     gates = []
     for gate in plan.gates:
         state = "yes" if gate.passed else "waits" if gate.waits else "no"
-        gates.append(lines([(gate.name, f"{state:<5} {gate.says}")], indent=2))
+        gates.append(lines([(gate.name, f"{state:<6}{gate.says}")], indent=2, width=10))
         if gate.help and not gate.passed:
-            gates.append(lines([("", f"help: {gate.help}")], indent=2))
+            gates.append(lines([("", f"help: {gate.help}")], indent=2, width=10))
     return "\n".join([head, "gates", *gates, lines([("digest", plan.digest)])])
 
 
