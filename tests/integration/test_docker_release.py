@@ -152,3 +152,33 @@ def test_resume_finishes_what_is_seen_serving_and_undoes_what_is_not(
     assert store.resumed() == [(left, "active")]
     assert serving(store.port) == left
     assert store.resumed() == []
+
+
+def test_status_shows_four_facts_and_a_redeploy_repairs_what_has_drifted(
+    engine: Any, store: Store
+) -> None:
+    def standing() -> Any:
+        (found,) = store.workspace.xtask("status", "--json").document
+        return found
+
+    release = store.promoted(store.built("works"))
+    (task,) = (each for each in store.containers(engine) if each.name.endswith("-1"))
+    found, seen = standing(), standing()["observed"]
+    assert (found["seen"], found["drift"]) == ("serving", [])
+    assert (found["active"]["id"], seen["label"], seen["release_id"]) == (release["id"],) * 3
+    assert (seen["task_digest"], seen["image_digest"]) == (
+        task.attrs["Image"],
+        release["image_digest"],
+    )
+    task.stop(timeout=1)
+    found = standing()
+    assert (found["seen"], found["observed"]["label"]) == ("drift", release["id"])
+    assert found["drift"][0] == "no task runs"
+    assert found["drift"][1].startswith("the endpoint: ")
+    said = store.workspace.xtask("redeploy", "--env", "staging", *REASON)
+    assert said.code == 0, said.err
+    assert serving(store.port) == said.document["id"]
+    assert (standing()["seen"], standing()["drift"]) == ("serving", [])
+    shown = store.workspace.xtask("status").out
+    assert max(map(len, shown.splitlines())) <= 80
+    print(shown)

@@ -37,7 +37,7 @@ def weekly(text: str) -> Freeze:
         ("tue 10:00 - tue 09:00", 3, "09:30", True),
     ],
 )
-def test_a_week_has_its_frozen_minutes(text: str, day: int, clock: str, expected: bool) -> None:
+def test_a_week_has_its_frozen_minutes(text: str, day: int, clock: str, *, expected: bool) -> None:
     hour, minute = map(int, clock.split(":"))
     moment = MONDAY + timedelta(days=day, hours=hour, minutes=minute)
     assert expected is weekly(text).covers(moment)

@@ -22,7 +22,7 @@ from xtask.records.releases import (
     active,
     locked_release,
     one_release,
-    plan_rollback,
+    require_planned,
     same_command,
     with_status,
 )
@@ -215,7 +215,7 @@ class Deployments(Database):
         _exhume(connection, build)
         self._require_free(connection, request)
         if request.restores is not None:
-            _require_planned(connection, request, build)
+            require_planned(connection, request, build)
         moment = self.moment(connection)
         row = self._row(connection, request, build) | {
             "id": release_id(moment, self.new_id()),
@@ -418,13 +418,3 @@ def _exhume(connection: Connection, build: Build) -> None:
             help="build the same commit again: it makes the same image",
         )
     connection.execute(delete(stones).where(of_build))
-
-
-def _require_planned(connection: Connection, request: ReleaseRequest, build: Build) -> None:
-    plan = plan_rollback(connection, request.environment, active(connection, request.environment))
-    if (plan.target.id, plan.build.id) != (request.restores, build.id):
-        raise RefusedError(
-            f"the rollback plan is stale: now it would restore {plan.target.id}, not"
-            f" {request.restores}",
-            help="look at `xtask status`, then roll back again",
-        )

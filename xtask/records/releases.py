@@ -17,7 +17,7 @@ from xtask.records.values import Approval, Release, RollbackPlan
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from xtask.records.values import ReleaseStatus
+    from xtask.records.values import Build, ReleaseRequest, ReleaseStatus
 
 _newest_first = (tables.releases.c.created_at.desc(), tables.releases.c.id.desc())
 
@@ -219,3 +219,14 @@ def plan_rollback(connection: Connection, environment: str, active: Release | No
             help="promote a build that works",
         )
     return RollbackPlan(active, target, one_build(connection, target.build_id))
+
+
+def require_planned(connection: Connection, request: ReleaseRequest, build: Build) -> None:
+    """Raise RefusedError unless a rollback would still restore what was planned."""
+    plan = plan_rollback(connection, request.environment, active(connection, request.environment))
+    if (plan.target.id, plan.build.id) != (request.restores, build.id):
+        raise RefusedError(
+            f"the rollback plan is stale: now it would restore {plan.target.id}, not"
+            f" {request.restores}",
+            help="look at `xtask status`, then roll back again",
+        )

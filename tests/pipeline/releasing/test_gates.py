@@ -91,7 +91,12 @@ def test_a_build_serves_what_is_required_first() -> None:
         # Twice forty minutes are not an hour without a break.
         (
             [
-                release("a", status="superseded", activated_at=before(minutes=540), ended_at=before(minutes=500)),
+                release(
+                    "a",
+                    status="superseded",
+                    activated_at=before(minutes=540),
+                    ended_at=before(minutes=500),
+                ),
                 release("b", activated_at=before(minutes=40)),
             ],
             "has served `staging` for 40m of 1h",
@@ -148,7 +153,7 @@ ADDS = Distance((Step("cart", "1", additive=True),))
     ],
 )
 def test_a_release_does_no_more_to_the_database_than_is_allowed(
-    allowed: str, distance: Distance, passes: bool
+    allowed: str, distance: Distance, *, passes: bool
 ) -> None:
     changes = {"migrations": allowed, "distance": distance}
     assert passes is gate("database", **changes, active=release("a")).passed
