@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xtask.cli import released
 from xtask.cli.command import Command, option
 from xtask.cli.output import table
-from xtask.errors import RefusedError, UsageError
+from xtask.errors import UsageError
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
@@ -110,27 +110,18 @@ def cancel(context: Context, *, what: str, reason: str) -> None:
 
 def hold(context: Context, *, env: str, reason: str) -> None:
     """Refuse promotions to an environment until somebody ends that."""
-    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
-    from xtask.redaction import redacted  # noqa: PLC0415
+    from xtask.pipeline.releasing.holds import hold as story  # noqa: PLC0415 - start-up
 
-    with open_records(context.settings.database_url) as records:
-        placed = records.hold_environment(
-            env, actor=context.settings.actor, reason=redacted(reason)
-        )
+    placed = story(context.settings, environment=env, reason=reason)
     text = released.lines([("held", env), ("by", placed.actor), ("why", placed.reason)])
     context.output.result(released.hold_document(placed), text)
 
 
 def unhold(context: Context, *, env: str, reason: str) -> None:
     """End the hold of an environment."""
-    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
-    from xtask.redaction import redacted  # noqa: PLC0415
+    from xtask.pipeline.releasing.holds import unhold as story  # noqa: PLC0415 - start-up
 
-    with open_records(context.settings.database_url) as records:
-        found = records.environment_hold(env)
-        if found is None:
-            raise RefusedError(f"{env} is not held", help="`xtask status` shows what is")
-        lifted = records.lift(found.id, actor=context.settings.actor, reason=redacted(reason))
+    lifted = story(context.settings, environment=env, reason=reason)
     text = released.lines([("free", env), ("was held", released.hold_text(lifted))])
     context.output.result(released.hold_document(lifted), text)
 

@@ -97,7 +97,9 @@ class Deployments(Database):
         """
         with self.writing() as connection:
             release = self._request(connection, request)
-            return self._deploy(connection, release, claim) if _is_new(release) else release
+            # An older one is what the same command made before; a new one may have to wait.
+            is_new = release.status == "approved"
+            return self._deploy(connection, release, claim) if is_new else release
 
     def deploy_release(self, release_id: str, claim: Claim) -> Release:
         """Record that an approved release begins; its predecessor is what is active now.
@@ -207,10 +209,9 @@ class Deployments(Database):
         if not request.reason.strip():
             raise RefusedError("a release needs a reason", help="say why: --reason TEXT")
         require_environment(connection, request.environment, lock=True)
-        if request.key and request.request_digest:
-            command = (request.environment, request.key, request.request_digest)
-            if same := same_command(connection, *command):
-                return same
+        command = (request.environment, request.key, request.request_digest)
+        if same := same_command(connection, *command):
+            return same
         build = _require_succeeded(one_build(connection, request.build_id))
         _exhume(connection, build)
         self._require_free(connection, request)
@@ -357,11 +358,6 @@ class Deployments(Database):
         of_release = tables.releases.c.id == release.id
         connection.execute(update(tables.releases).where(of_release).values(columns))
         return one_release(connection, release.id)
-
-
-def _is_new(release: Release) -> bool:
-    """Return whether a request that nobody has to approve has just been written."""
-    return release.status == "approved"
 
 
 def _free() -> dict[str, None]:

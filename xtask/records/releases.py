@@ -186,9 +186,11 @@ def active(connection: Connection, environment: str) -> Release | None:
 
 
 def same_command(
-    connection: Connection, environment: str, key: str, request_digest: str
+    connection: Connection, environment: str, key: str | None, request_digest: str | None
 ) -> Release | None:
-    """Return the release that the same command made before."""
+    """Return the release that the same command made before; one without a key is always new."""
+    if key is None:
+        return None
     columns = tables.releases.c
     query = select(tables.releases).where(
         columns.environment == environment, columns.idempotency_key == key

@@ -38,8 +38,9 @@ def approve(settings: Settings, progress: Progress, *, what: str, reason: str) -
         UntrustedError: stored bytes are not what they should be.
         TargetError: the candidate did not work; what served before still serves.
     """
-    with operating(settings, progress, _environment(settings, what)) as (records, _):
-        release = records.find_release(what)
+    found = _find(settings, what)
+    with operating(settings, progress, found.environment) as (records, _):
+        release = records.release(found.id)
         given = records.approvals(release.id)
         others = release.actor != settings.actor
         if release.status == "pending" and others and len(given) + 1 >= release.approvals_needed:
@@ -75,8 +76,8 @@ def reject(settings: Settings, *, what: str, reason: str) -> Release:
     Raises:
         RefusedError: there is none of this id, or it has begun.
     """
+    found = _find(settings, what)
     with open_records(settings.database_url) as records:
-        found = records.find_release(what)
         return records.reject_release(found.id, redacted(reason), actor=settings.actor)
 
 
@@ -86,17 +87,20 @@ def cancel(settings: Settings, *, what: str, reason: str) -> Release | Build:
     Raises:
         RefusedError: there is none of this id, or it is too late.
     """
-    with open_records(settings.database_url) as records:
-        if what.startswith("rel_"):
-            found = records.find_release(what)
-            return records.cancel_release(found.id, redacted(reason), actor=settings.actor)
+    if what.startswith("rel_"):
+        release = _find(settings, what)
+        with open_records(settings.database_url) as records:
+            return records.cancel_release(release.id, redacted(reason), actor=settings.actor)
+    with open_records(settings.database_url, create=False) as records:
         build = records.find_build(what)
+    with open_records(settings.database_url) as records:
         return records.cancel_build(build.id, actor=settings.actor, reason=redacted(reason))
 
 
-def _environment(settings: Settings, what: str) -> str:
+def _find(settings: Settings, what: str) -> Release:
+    """Return a release; records that do not exist yet are not created for that."""
     with open_records(settings.database_url, create=False) as records:
-        return records.find_release(what).environment
+        return records.find_release(what)
 
 
 def _require_current(
