@@ -50,7 +50,7 @@ def promoted(shop: Workspace, what: str) -> Any:
 
 
 def test_migrate_build_promote_and_roll_back(remote: Workspace) -> None:
-    assert done(remote, "migrate") == {"schema": "0001"}
+    assert done(remote, "migrate") == {"schema": "0002"}
     a, again = remote.built(), remote.built()
     assert (a["cached"], again["cached"]) == (False, True)
     assert again["build_id"] == a["build_id"]
@@ -92,3 +92,19 @@ def test_doctor_counts_the_builds_of_the_server(remote: Workspace) -> None:
     remote.built()
     checks = {check["check"]: check for check in remote.xtask("doctor", "--json").document}
     assert checks["records"]["says"] == "postgresql, 1 builds"
+
+
+def test_who_has_to_agree_agrees_there_too(remote: Workspace) -> None:
+    done(remote, "migrate")
+    remote.edit("modules.toml", "rank = 1", "rank = 1\napprovals = 1")
+    build = remote.built()["build_id"]
+    plan = done(remote, "promote", build, "--to", "staging", "--plan")
+    assert done(remote, "releases") == []
+    words = ("promote", build, "--to", "staging", "--reason", "it is time", "--key", "one")
+    waits = done(remote, *words, "--expect", plan["plan_digest"])
+    assert (waits["status"], done(remote, *words)["id"]) == ("pending", waits["id"])
+    assert remote.xtask("approve", waits["id"], XTASK_ACTOR=waits["actor"]).code == 6
+    said = remote.xtask("approve", waits["id"], "--json", XTASK_ACTOR="somebody else")
+    assert (said.code, said.document["status"]) == (0, "active"), said.err
+    back = remote.xtask("rollback", "--env", "staging", "--plan")
+    assert (back.code, "nothing good before" in back.err) == (6, True)

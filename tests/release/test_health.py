@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from xtask.errors import TargetError
-from xtask.release import health
+from xtask.release import docker, health
 from xtask.release.deployment import Deployment, Observed
 
 if TYPE_CHECKING:
@@ -153,3 +153,12 @@ def test_waiting_ends_at_the_limit_with_the_last_reason() -> None:
     with pytest.raises(TargetError, match="not ready after 3 s: migrating"):
         health.wait_until(lambda: "migrating", within=3, clock=time.clock, interval=1)
     assert time.seconds == 3.0
+
+
+def test_an_engine_that_cannot_be_asked_takes_away_no_other_fact(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    seen = docker.observe("shop", "prod", program.port)
+    assert seen == Observed("rel_1", "sha256:1", healthy=True, detail="ready")
+    assert (seen.label, seen.task_digest) == (None, None)

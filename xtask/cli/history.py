@@ -139,9 +139,10 @@ def _stands(standing: Standing) -> str:
         rows += [("records", f"{active.id}, generation {active.generation}")]
     if active and seen:
         task = f"image {hex_of(seen.task_digest)[:12]}" if seen.task_digest else "none runs"
+        asked = seen.label is not None
         rows += [
-            ("engine", seen.label or "nothing of ours"),
-            ("task", task),
+            ("engine", (seen.label or "nothing of ours") if asked else "cannot be asked"),
+            ("task", task if asked else None),
             ("endpoint", f"{seen.release_id} {seen.detail}".strip()),
         ]
     rows += [("drift", line) for line in standing.drift]

@@ -135,7 +135,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "plan_digest": plan.digest,
         "open": not plan.closed(),
         "gates": [
-            {"gate": gate.name, "passed": gate.passed, "says": gate.says, "help": gate.help}
+            {key: value for key, value in gate._asdict().items() if key != "name"}
+            | {"gate": gate.name}
             for gate in plan.gates
         ],
         "migrations": [step._asdict() for step in plan.distance.steps],

@@ -43,12 +43,12 @@ class Observed:
     no release of ours, or nothing. `label` is the release that the engine is told to serve, and
     `task_digest` the image of the task that gets its traffic, as the engine knows it: by its
     config in one kind of store and by its manifest in another. Both are empty when there is none,
-    and where no engine of ours runs it.
+    and None when no engine could be asked.
     """
 
     release_id: str
     image_digest: str
     healthy: bool
     detail: str
-    label: str = ""
-    task_digest: str = ""
+    label: str | None = None
+    task_digest: str | None = None

@@ -98,23 +98,14 @@ def switch(
 def observe(app: str, environment: str, port: int, /) -> Observed | None:
     """Return what answers on the environment's port, and beside it what the engine believes.
 
-    An engine that does not answer takes away its two facts, and nothing else.
+    An engine that cannot be asked takes away its own facts, and no other.
     """
     answers = health.observe(app, port)
-    try:
-        with engine(f"looking at {environment} of {app}") as client:
-            serving = containers.find_serving(client, app, environment)
-    except TargetError as error:
-        serving, unknown = None, error.message.partition("\n")[0]
-    else:
-        unknown = ""
-    if answers is None and serving is None:
-        return Observed("", "", healthy=False, detail=unknown) if unknown else None
+    label, image = _believed(app, environment)
+    if answers is None and label == "":
+        return None
     seen = answers or Observed("", "", healthy=False, detail="nothing answers")
-    if serving is None:
-        return seen
-    image = serving.attrs["Image"] if serving.status == "running" else ""
-    return replace(seen, label=serving.labels.get(naming.RELEASE, ""), task_digest=image)
+    return replace(seen, label=label, task_digest=image)
 
 
 def remove(
@@ -144,6 +135,19 @@ def remove(
             fronting.remove_others(client, app, environment, port=serving.published)
         if not keep:
             containers.dismantle(client, app, environment)
+
+
+def _believed(app: str, environment: str) -> tuple[str | None, str | None]:
+    """Return the release that gets the traffic and the image of its task, as the engine says."""
+    try:
+        with engine(f"looking at {environment} of {app}") as client:
+            serving = containers.find_serving(client, app, environment)
+    except TargetError:
+        return None, None
+    if serving is None:
+        return "", ""
+    image = str(serving.attrs["Image"]) if serving.status == "running" else ""
+    return str(serving.labels.get(naming.RELEASE, "")), image
 
 
 def _applied(client: DockerClient, deployment: Deployment) -> Container:

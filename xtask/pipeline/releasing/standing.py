@@ -62,11 +62,15 @@ def drift(active: Release, bundle: Bundle, seen: Observed | None) -> Iterator[st
     if seen is None:
         yield "nothing answers, and the engine has nothing of it"
         return
-    if seen.label != active.id:
-        yield f"the engine serves {seen.label or 'nothing of ours'}"
-    if seen.task_digest not in {bundle.image_digest, bundle.config_digest}:
-        runs = f"the task has image {seen.task_digest[:19]}" if seen.task_digest else "no task runs"
-        yield runs
+    if seen.label is None or seen.task_digest is None:
+        yield "the engine cannot be asked"
+    else:
+        if seen.label != active.id:
+            yield f"the engine serves {seen.label or 'nothing of ours'}"
+        if not seen.task_digest:
+            yield "no task runs"
+        elif seen.task_digest not in {bundle.image_digest, bundle.config_digest}:
+            yield f"the task has image {seen.task_digest[:19]}"
     if not seen.release_id:
         yield f"the endpoint: {seen.detail}"
     elif (seen.release_id, seen.image_digest) != (active.id, bundle.image_digest):
