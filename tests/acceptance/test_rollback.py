@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.office import WHY
+from xtask.digest import hex_of
 
 if TYPE_CHECKING:
     from tests.support.office import Office
@@ -38,6 +39,16 @@ def test_a_rollback_passes_a_freeze_and_that_is_recorded(office: Office) -> None
     assert office.done(*BACK)["passed_freeze"] == window
     again = office.done("redeploy", "--env", "staging", *WHY)
     assert (again["status"], again["passed_freeze"]) == ("active", window)
+
+
+def test_damaged_bytes_of_what_is_left_keep_nobody_from_leaving_it(office: Office) -> None:
+    first = office.promoted(0)
+    office.promoted(1)
+    own = office.workshops[1].image.layers[-1].digest
+    (office.root / "releases/oci/blobs/sha256" / hex_of(own)).unlink()
+    assert office.done(*BACK)["restores_release_id"] == first["id"]
+    words = ("promote", office.builds[1], "--to", "staging", *WHY)
+    assert office.says(*words, "--lift-hold", "--rolled-back-before").code == 5
 
 
 def test_an_environment_that_was_rolled_back_is_held(office: Office) -> None:

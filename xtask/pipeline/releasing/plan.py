@@ -152,7 +152,7 @@ def look(
 ) -> Plan:
     """Look at everything that a release depends on, and hash the bytes that it may need.
 
-    Those are of the build and of what serves: to that a rollback would go.
+    Those are of the build and, when it is promoted, of what serves: to that a rollback would go.
 
     Raises:
         UntrustedError: stored bytes are not what they should be.
@@ -161,21 +161,21 @@ def look(
     in_flight = records.in_flight(name)
     serving = records.build(active.build_id) if active else None
     with progress.stage("verify"):
-        _hash_again(settings.workspace, step.build, serving)
+        _hash_again(settings.workspace, step.build, serving if step.kind == "promote" else None)
     with progress.stage("plan") as stage:
-        before = serving.modules if serving else ()
+        before, now = serving.modules if serving else (), records.present()
         facts = Facts(
             kind=step.kind,
             environment=step.environment,
             build=step.build,
-            now=records.present(),
+            now=now,
             active=active,
             in_flight=None if in_flight and in_flight.id == asked.own else in_flight,
             hold=records.environment_hold(name),
             served={one: records.served(one, step.build.id) for one in step.environment.requires},
             rolled_back=_rolled_back(records, name, step.build),
             local_base=_local_base(settings.workspace, step),
-            unproved=_unproved(settings.workspace, step, serving, records.present()),
+            unproved=_unproved(settings.workspace, step, serving, now),
             distance=_distance(settings.workspace, step, serving),
             approvals=asked.approvals,
             waivers=asked.waivers,
@@ -205,7 +205,7 @@ def rules_of(workspace: Workspace, name: str) -> Environment:
     return known[name]
 
 
-def rules_or_none(workspace: Workspace, name: str) -> Environment:
+def rules_if_readable(workspace: Workspace, name: str) -> Environment:
     """Return an environment of `modules.toml`, and one without rules when that cannot be read.
 
     Nothing that is wrong with that file may keep anybody from going back.

@@ -15,7 +15,7 @@ from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.deploy import deploy
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
-from xtask.pipeline.releasing.plan import Asked, Step, look, promotion, rules_of, rules_or_none
+from xtask.pipeline.releasing.plan import Asked, Step, look, promotion, rules_if_readable, rules_of
 from xtask.records.rules import ONCE_ACTIVE
 from xtask.records.store import open_records
 
@@ -133,7 +133,7 @@ def redeploy(settings: Settings, progress: Progress, wish: Wish) -> Release:
                 f"nothing is active in {wish.environment}, so nothing can be deployed again",
                 help="promote a build: `xtask promote`",
             )
-        rules, build = rules_or_none(settings.workspace, wish.environment), active.build_id
+        rules, build = rules_if_readable(settings.workspace, wish.environment), active.build_id
         step = Step("redeploy", rules, records.build(build), active.target, active.port)
         plan = look(settings, progress, records, step, Asked())
         plan.require_open()
@@ -159,7 +159,7 @@ def _carry_out(
 
 
 def _way_back(settings: Settings, records: Records, wish: Wish) -> Step:
-    rules = rules_or_none(settings.workspace, wish.environment)
+    rules = rules_if_readable(settings.workspace, wish.environment)
     plan = records.rollback_plan(wish.environment)
     back = plan.target
     return Step("rollback", rules, plan.build, back.target, back.port, restores=back.id)
