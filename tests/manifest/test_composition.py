@@ -80,6 +80,13 @@ rank = 5
 requires = ["staging"]
 target = "docker"
 port = 9000
+approvals = 2
+soak = "90m"
+freeze = [{{ weekly = "fri 16:00 - mon 08:00", reason = "nobody  is here" }}]
+signed = true
+portable = true
+migrations = "additive"
+keep = 5
 """
 
 
@@ -124,8 +131,17 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "limit": 3,
     }
     staging, prod = found.environments.values()
-    assert staging[:5] == ("staging", 1, "record", 8081, ())
-    assert prod[:5] == ("prod", 5, "docker", 9000, ("staging",))
+    assert staging.rules() == {
+        "name": "staging", "rank": 1, "target": "record", "port": 8081, "requires": [],
+        "portable": False, "approvals": 0, "soak": 0, "freeze": [], "signed": False,
+        "migrations": "maintenance", "keep": 3,
+    }  # fmt: skip
+    assert prod.rules() == {
+        "name": "prod", "rank": 5, "target": "docker", "port": 9000, "requires": ["staging"],
+        "portable": True, "approvals": 2, "soak": 5400,
+        "freeze": ["fri 16:00 - mon 08:00 UTC (nobody is here)"], "signed": True,
+        "migrations": "additive", "keep": 5,
+    }  # fmt: skip
 
 
 def test_refuses_a_module_that_is_enabled_twice(tmp_path: Path) -> None:
