@@ -42,21 +42,18 @@ def _list(context: Context, env: str | None, limit: int) -> None:
             (release, records.approvals(release.id) if release.approvals_needed else ())
             for release in records.releases(env, limit)
         ]
-    rows = [[one.id, one.environment, one.kind, one.status, one.actor] for one, _ in found]
-    header, *heads = table(rows, ["RELEASE", "ENV", "KIND", "STATUS", "BY"]).split("\n")
-    blocks = [
-        head + "\n" + _details(release, given)
-        for head, (release, given) in zip(heads, found, strict=True)
-    ]
     document = [
         released.document(release) | {"approvals": released.approvals(given)}
         for release, given in found
     ]
-    context.output.result(document, "\n".join([header, *blocks]) if found else "no releases yet")
+    text = "\n".join(_listed(release, given) for release, given in found)
+    context.output.result(document, text or "no releases yet")
 
 
-def _details(release: Release, given: tuple[Approval, ...]) -> str:
-    return released.lines(
+def _listed(release: Release, given: tuple[Approval, ...]) -> str:
+    says = f"{release.environment}: {release.kind} by {release.actor}, {release.status}"
+    head = released.lines([(release.id, says)], width=len(release.id) + 2)
+    return f"{head}\n" + released.lines(
         [
             ("why", release.reason),
             ("modules", released.delta(release.modules_delta)),
