@@ -96,8 +96,8 @@ def _read(name: str, keys: Table, *, default_rank: int) -> Environment:
 def _seconds(keys: Table, key: str) -> int:
     """Return a duration in seconds, 0 when it is absent or none."""
     text = keys.text(key, default="", grammar=grammar.DURATION)
-    found = grammar.DURATION.pattern.fullmatch(text)
-    return int(found[1]) * _SECONDS[found[2]] if found else 0
+    number, unit = grammar.DURATION.parts(text) or ("0", "s")
+    return int(number) * _SECONDS[unit]
 
 
 def _check_required(

@@ -85,10 +85,10 @@ def _once(window: Table, reason: str) -> Once | None:
 
 def _weekly(window: Table, reason: str) -> Weekly | None:
     text = window.text("weekly", grammar=grammar.WEEKLY)
-    found = grammar.WEEKLY.pattern.fullmatch(text)
+    found = grammar.WEEKLY.parts(text)
     if found is None:
         return None
-    begin, end = (_minute(*found.groups()[at : at + 3]) for at in (0, 3))
+    begin, end = (_minute(*found[at : at + 3]) for at in (0, 3))
     if begin == end:
         message = "it ends when it begins: nobody can say whether it is never or always"
         window.wrong("XT0204", message, "weekly", help="write two different times of the week")

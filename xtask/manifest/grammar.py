@@ -21,7 +21,12 @@ class Grammar(NamedTuple):
 
     def matches(self, text: str) -> bool:
         """Return whether a string follows the grammar."""
-        return len(text) <= MAX_LENGTH and re.fullmatch(self.pattern, text) is not None
+        return self.parts(text) is not None
+
+    def parts(self, text: str) -> tuple[str, ...] | None:
+        """Return the groups of a string that follows the grammar, None for any other."""
+        found = re.fullmatch(self.pattern, text) if len(text) <= MAX_LENGTH else None
+        return found.groups() if found else None
 
 
 # One step of a URL path; `.` and `..` are resolved by clients, so none arrives (RFC 3986 5.2.4).
