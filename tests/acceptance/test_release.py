@@ -10,11 +10,13 @@ import pytest
 
 from xtask.digest import canonical_json, sha256
 from xtask.records.store import open_records
+from xtask.records.values import BuildRequest, Claim, ReleaseRequest
 
 if TYPE_CHECKING:
     from tests.acceptance.shop import Workspace
 
 pytestmark = pytest.mark.requires("index")
+CLAIM = Claim("a process that died", 0.0)
 
 
 def promoted(shop: Workspace, what: str, environment: str = "staging") -> Any:
@@ -134,12 +136,11 @@ def with_portable_base(shop: Workspace, build: Any) -> str:
     shutil.copytree(shop.root / build["bundle"], bundle)
     (bundle / "plan.json").write_bytes(canonical_json(plan))
     with open_records(default_url(shop)) as records:
-        row = records.begin_build(
-            sha256(canonical_json(plan)), profile="release", modules=(), actor="ann"
-        )
+        request = BuildRequest(sha256(canonical_json(plan)), "release", modules=(), actor="ann")
         facts = {key: build[key] for key in ("image_digest", "config_digest", "image_ref")}
         path = str(bundle.relative_to(shop.root))
-        return records.finish_build(row.id, **facts, bundle=path, modules=()).id
+        row = records.begin_build(request, CLAIM)
+        return records.finish_build(row, **facts, bundle=path, modules=()).id
 
 
 def test_an_altered_layer_stops_a_promotion_before_anything_happens(shop: Workspace) -> None:
@@ -171,13 +172,14 @@ def default_url(shop: Workspace) -> str:
     return f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
 
 
+def crashing(build: Any) -> ReleaseRequest:
+    return ReleaseRequest("staging", build["build_id"], "record", 8081, "ann", "crash")
+
+
 def left_unfinished(url: str, build: Any) -> str:
     """Record what a process leaves that dies while it switches."""
     with open_records(url) as records:
-        left = records.begin_release(
-            "staging", build["build_id"], target="record", port=8081, actor="ann", reason="crash"
-        )
-        return records.verify_release(left.id).id
+        return records.verify_release(records.begin_release(crashing(build), CLAIM)).id
 
 
 def test_records_elsewhere_are_settled_when_somebody_says_so(shop: Workspace) -> None:
@@ -225,9 +227,7 @@ def test_a_rollback_that_undoes_an_unfinished_release_goes_no_further(shop: Work
     active = promoted(shop, b["build_id"])
     url = f"sqlite:///{shop.root / 'releases' / 'records.sqlite3'}"
     with open_records(url) as records:
-        left = records.begin_release(
-            "staging", c["build_id"], target="record", port=8081, actor="ann", reason="crash"
-        )
+        left = records.begin_release(crashing(c), CLAIM)
     said = shop.xtask("rollback", "--env", "staging", "--reason", "it hangs")
     assert said.code == 6
     assert f"{left.id} was left unfinished and is undone" in said.err

@@ -13,6 +13,7 @@ from tests.integration.conftest import PROGRAM, remove_everything
 from tests.support.ports import free_port
 from xtask.pipeline.releasing.candidate import deployment
 from xtask.records.store import open_records
+from xtask.records.values import Claim, ReleaseRequest
 from xtask.release import docker, health
 from xtask.settings import Workspace as Folder
 
@@ -64,12 +65,11 @@ class Store:
     def switched_but_not_activated(self, build: str) -> str:
         """Do what a promotion does up to the moment when its process dies, after the switch."""
         with open_records(self.url) as records:
-            release = records.begin_release(
-                "staging", build, target="docker", port=self.port, actor="ann", reason="crash"
-            )
+            request = ReleaseRequest("staging", build, "docker", self.port, "ann", "crash")
+            release = records.begin_release(request, Claim("a process that dies", 0.0))
             candidate = deployment(Folder(self.workspace.root), release, records.build(build))
             docker.apply(candidate)
-            records.verify_release(release.id)
+            records.verify_release(release)
             docker.switch(candidate)
             return release.id
 

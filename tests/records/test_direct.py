@@ -8,11 +8,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.records.conftest import Clock, Ids, Shop, hash_of, modules_of
+from tests.records.conftest import CLAIM, Clock, Ids, Shop, modules_of, wanted
 from xtask.digest import sha256
 from xtask.errors import RefusedError, XtaskError
 from xtask.records.direct import DirectBuilds, open_direct
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 
     from xtask.records.attempts import Attempts
     from xtask.records.values import Build
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    file = tmp_path / "records.sqlite3"
-    migrate_records(f"sqlite:///{file}")
-    return file
 
 
 @pytest.fixture
@@ -48,14 +42,12 @@ def direct(file: Path) -> Iterator[DirectBuilds]:
 
 
 def running(builds: Attempts, name: str, *, alone: bool = False) -> Build:
-    return builds.begin_build(
-        hash_of(name), profile="release", modules=modules_of(name), actor="ci", alone=alone
-    )
+    return builds.begin_build(wanted(name), CLAIM, alone=alone)
 
 
-def finished(builds: Attempts, build_id: str, name: str) -> Build:
+def finished(builds: Attempts, build: Build, name: str) -> Build:
     return builds.finish_build(
-        build_id,
+        build,
         image_digest=sha256(f"image {name}".encode()),
         config_digest=sha256(f"config {name}".encode()),
         image_ref=f"shop:{name}",
@@ -76,18 +68,18 @@ def story(builds: Attempts) -> list[object]:
     first = running(builds, "a")
     said.append(first)
     builds.advance_build(first, "layers", 50)
-    refused("advance_build", first.id, "package", 10)
-    refused("advance_build", "nobody", "package", 10)
+    refused("advance_build", first, "package", 10)
+    refused("advance_build", replace(first, id="nobody"), "package", 10)
     with pytest.raises(RefusedError) as twice:
         running(builds, "a")
     said.extend([twice.value.message, running(builds, "a", alone=True)])
-    said.append(builds.fail_build(running(builds, "b").id, "disk full"))
-    done = finished(builds, running(builds, "c").id, "c")
-    said.extend([done, finished(builds, done.id, "c")])
+    said.append(builds.fail_build(running(builds, "b"), "disk full"))
+    done = finished(builds, running(builds, "c"), "c")
+    said.extend([done, finished(builds, done, "c")])
     with pytest.raises(RefusedError) as other:
-        finished(builds, done.id, "d")
+        finished(builds, done, "d")
     said.extend([other.value.message, running(builds, "d")])
-    refused("fail_build", done.id, "late")
+    refused("fail_build", done, "late")
     return said
 
 
@@ -114,7 +106,7 @@ def test_the_same_story_gives_the_same_rows_and_refusals(tmp_path: Path) -> None
 
 
 def test_the_store_reads_what_was_written(direct: DirectBuilds, shop: Shop) -> None:
-    build = finished(direct, running(direct, "a").id, "a")
+    build = finished(direct, running(direct, "a"), "a")
     assert shop.records.build(build.id) == build
 
 
@@ -158,9 +150,9 @@ def test_only_a_success_or_a_failure_waits_for_the_disk(direct: DirectBuilds) ->
     seen.append(levels())
     direct.advance_build(build, "layers", 50)
     seen.append(levels())
-    finished(direct, build.id, "a")
+    finished(direct, build, "a")
     seen.append(levels())
-    direct.fail_build(running(direct, "b").id, "x")
+    direct.fail_build(running(direct, "b"), "x")
     seen.append(levels())
     assert seen == [1, 1, 2, 2]
 

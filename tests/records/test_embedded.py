@@ -28,9 +28,9 @@ with open_records(sys.argv[1], create=False) as records:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(file: Path) -> str:
     """Only embedded databases have a folder."""
-    return f"sqlite:///{tmp_path / 'records.sqlite3'}"
+    return f"sqlite:///{file}"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "records.sqlite3"
-
-
-@pytest.fixture
 def url(file: Path) -> str:
     """Only embedded databases have a file to look into."""
     return f"sqlite:///{file}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from tests.records.conftest import CLAIM, asked
 from xtask.errors import RefusedError
 from xtask.records.store import open_records
 from xtask.records.tables import events
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def moves(records: Records, release_id: str) -> list[tuple[str | None, str]]:
     query = (
         select(events.c.from_status, events.c.to_status)
-        .where(events.c.release_id == release_id)
+        .where(events.c.subject == "release", events.c.subject_id == release_id)
         .order_by(events.c.seq)
     )
     with records.reading() as connection:
@@ -75,7 +76,7 @@ def test_r6_the_predecessor_is_of_the_same_environment(shop: Shop) -> None:
 
 def test_r6_the_predecessor_is_what_is_active_and_not_what_came_last(shop: Shop) -> None:
     first = shop.promoted(shop.built("a"))
-    shop.records.fail_release(shop.begun(shop.built("broken")).id, "not healthy")
+    shop.records.fail_release(shop.begun(shop.built("broken")), "not healthy")
     assert shop.begun(shop.built("b")).previous_release_id == first.id
 
 
@@ -89,7 +90,9 @@ def test_every_status_of_a_release_leaves_one_event(shop: Shop) -> None:
     first = shop.promoted(shop.built("a"))
     shop.promoted(shop.built("b"))
     assert moves(shop.records, first.id) == [
-        (None, "deploying"),
+        (None, "pending"),
+        ("pending", "approved"),
+        ("approved", "deploying"),
         ("deploying", "verifying"),
         ("verifying", "active"),
         ("active", "superseded"),
@@ -100,23 +103,24 @@ def test_an_event_says_who_and_why(shop: Shop) -> None:
     release = shop.begun(shop.built("a"))
     shop.records.fail_release(release, "not healthy", actor="bob")
     with shop.records.reading() as connection:
-        query = select(events.c.actor, events.c.detail).order_by(events.c.seq)
-        rows = [tuple(row) for row in connection.execute(query)]
-    assert rows == [("ann", "it is time"), ("bob", "not healthy")]
+        query = select(events.c.actor, events.c.detail).where(events.c.subject == "release")
+        rows = [tuple(row) for row in connection.execute(query.order_by(events.c.seq))]
+    assert (rows[0], rows[-1]) == (("ann", "it is time"), ("bob", "not healthy"))
 
 
 def test_a_failed_release_leaves_its_predecessor_active_and_the_environment_free(
     shop: Shop,
 ) -> None:
     first = shop.promoted(shop.built("a"))
-    failed = shop.records.fail_release(shop.begun(shop.built("b")).id, "not healthy")
+    failed = shop.records.fail_release(shop.begun(shop.built("b")), "not healthy")
     assert (failed.status, failed.error) == ("failed", "not healthy")
     assert shop.records.active_release("prod") == first
     assert shop.records.in_flight("prod") is None
 
 
 def test_an_unknown_outcome_keeps_the_environment_taken(shop: Shop) -> None:
-    release = shop.begun(shop.built("a"))
+    release = shop.records.verify_release(shop.begun(shop.built("a")))
+    release = shop.records.recover_release(release, "not healthy")
     shop.records.require_recovery(release, "the engine does not answer")
     assert shop.records.in_flight("prod").status == "recovery_required"
     with pytest.raises(RefusedError, match="recovery_required, since"):
@@ -146,14 +150,7 @@ def test_refuses_a_build_that_did_not_succeed(shop: Shop) -> None:
 def test_refuses_a_release_without_a_reason(shop: Shop, reason: str) -> None:
     build = shop.built("a")
     with pytest.raises(RefusedError, match="needs a reason"):
-        shop.records.begin_release(
-            "prod",
-            build.id,
-            target="record",
-            port=8080,
-            actor="ann",
-            reason=reason,
-        )
+        shop.begun(build, reason=reason)
 
 
 def test_refuses_to_activate_what_was_not_verified(shop: Shop) -> None:
@@ -177,7 +174,7 @@ def test_refuses_a_rollback_plan_that_a_promotion_overtook(shop: Shop) -> None:
     plan = shop.records.rollback_plan("prod")
     shop.promoted(shop.built("c"))
     with pytest.raises(RefusedError, match="the rollback plan is stale"):
-        shop.begun(plan.build, restores=plan.target.id)
+        shop.begun(plan.build, kind="rollback", restores=plan.target.id)
 
 
 def test_refuses_a_rollback_to_a_release_of_another_environment(shop: Shop) -> None:
@@ -187,7 +184,7 @@ def test_refuses_a_rollback_to_a_release_of_another_environment(shop: Shop) -> N
         shop.promoted(build, "prod")
     foreign = shop.records.rollback_plan("staging").target
     with pytest.raises(RefusedError, match="the rollback plan is stale"):
-        shop.begun(first, "prod", restores=foreign.id)
+        shop.begun(first, "prod", kind="rollback", restores=foreign.id)
 
 
 def test_refuses_a_rollback_where_nothing_was_ever_active(shop: Shop) -> None:
@@ -203,7 +200,7 @@ def test_refuses_an_environment_that_does_not_exist(shop: Shop) -> None:
 
 def test_refuses_a_release_that_does_not_exist(shop: Shop) -> None:
     with pytest.raises(RefusedError, match="no release 'rel_x' is recorded"):
-        shop.records.verify_release("rel_x")
+        shop.records.deploy_release("rel_x", CLAIM)
 
 
 def test_releases_are_listed_newest_first_by_environment_or_all(shop: Shop) -> None:
@@ -224,14 +221,7 @@ def test_of_many_that_promote_at_once_exactly_one_holds_the_environment(
         with open_records(url) as own:
             together.wait()
             try:
-                return own.begin_release(
-                    "prod",
-                    build.id,
-                    target="record",
-                    port=8080,
-                    actor="ann",
-                    reason="race",
-                ).id
+                return own.begin_release(asked(build), CLAIM).id
             except RefusedError as refused:
                 return refused.message.partition(":")[0]
 
@@ -249,14 +239,7 @@ def test_whole_promotions_at_once_leave_a_chain_without_gaps(shop: Shop, url: st
         with open_records(url) as own:
             for _ in range(5):
                 try:
-                    release = own.begin_release(
-                        "prod",
-                        build.id,
-                        target="record",
-                        port=8080,
-                        actor="ann",
-                        reason="race",
-                    )
+                    release = own.begin_release(asked(build), CLAIM)
                 except RefusedError:
                     continue
                 own.verify_release(release)

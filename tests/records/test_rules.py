@@ -21,13 +21,15 @@ from xtask.records.values import (
 )
 
 ALLOWED_BUILDS = {
-    "queued": {"running", "cancelled"},
-    "running": {"succeeded", "failed", "cancelled"},
+    "queued": {"running", "failed", "cancelled"},
+    "running": {"queued", "succeeded", "failed", "cancelled"},
 }
 ALLOWED_RELEASES = {
-    "pending": {"deploying", "failed"},
-    "deploying": {"verifying", "failed", "recovery_required"},
-    "verifying": {"active", "failed", "recovery_required"},
+    "pending": {"approved", "rejected", "cancelled"},
+    "approved": {"deploying", "rejected", "cancelled"},
+    "deploying": {"verifying", "failed"},
+    "verifying": {"active", "recovering"},
+    "recovering": {"failed", "recovery_required"},
     "recovery_required": {"failed", "active"},
     "active": {"superseded", "rolled_back"},
 }
@@ -89,8 +91,18 @@ class History:
             restores_release_id=restores,
             actor="ann",
             reason="why",
+            plan_digest="",
+            approvals_needed=0,
+            migration_class="none",
+            passed_freeze=None,
             modules_delta=ModulesDelta({}, {}, {}),
+            idempotency_key=None,
+            recovery_attempts=0,
+            lease_owner=None,
+            lease_token=1,
+            lease_until=None,
             created_at="",
+            deployed_at="",
             activated_at=None,
             ended_at=None,
             error=None,

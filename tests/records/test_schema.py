@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
+from tests.records.conftest import CLAIM, asked
 from xtask.errors import RefusedError, UsageError, XtaskError
 from xtask.records import SCHEMA, migrations, rules, schema, triggers
 from xtask.records.store import migrate_records, open_records
@@ -92,8 +93,6 @@ def test_every_definition_after_the_migrations_is_what_the_code_creates(records:
         connection.rollback()
         with connection.begin() as undone:
             triggers.drop(connection)
-            connection.execute(text("DROP TABLE events"))
-            connection.execute(text("DROP TABLE releases"))
             metadata.drop_all(connection)
             metadata.create_all(connection)
             created = schema_of(connection)
@@ -104,7 +103,7 @@ def test_every_definition_after_the_migrations_is_what_the_code_creates(records:
 
 def test_every_trigger_is_there_after_a_migration(records: Records) -> None:
     expected = {(refusal.table, refusal.name) for refusal in triggers.REFUSALS}
-    expected |= {("releases", "releases_created"), ("releases", "releases_moved")}
+    expected |= {(entry.table, entry.name) for entry in triggers.ENTRIES}
     with records.reading() as connection:
         assert expected <= set(triggers.installed(connection))
 
@@ -121,8 +120,11 @@ def test_a_migration_restores_the_triggers_that_somebody_dropped(records: Record
 
 def test_the_allowed_pairs_are_rows(records: Records) -> None:
     with records.reading() as connection:
-        rows = connection.execute(text("SELECT from_status, to_status FROM release_transitions"))
-        assert {tuple(row) for row in rows} == set(rules.RELEASE_TRANSITIONS)
+        query = "SELECT subject, from_status, to_status FROM transitions"
+        rows = {tuple(row) for row in connection.execute(text(query))}
+    pairs = {"build": rules.BUILD_TRANSITIONS, "release": rules.RELEASE_TRANSITIONS}
+    for subject, allowed in pairs.items():
+        assert {row[1:] for row in rows if row[0] == subject} == allowed
 
 
 def test_migrating_again_changes_nothing(url: str, records: Records) -> None:
@@ -208,14 +210,7 @@ def test_a_locked_environment_is_a_refusal_and_not_a_traceback(url: str, shop: S
     with open_records(url, patience=0.05) as impatient, shop.records.writing() as connection:
         connection.execute(text("SELECT * FROM environments WHERE name = 'prod' FOR UPDATE"))
         with pytest.raises(RefusedError, match="another process holds the records") as refused:
-            impatient.begin_release(
-                "prod",
-                build.id,
-                target="record",
-                port=8080,
-                actor="ann",
-                reason="why",
-            )
+            impatient.begin_release(asked(build), CLAIM)
         assert "postgresql" in refused.value.message
 
 

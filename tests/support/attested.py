@@ -28,6 +28,7 @@ from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
 from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
 from xtask.records.store import open_records
+from xtask.records.values import BuildRequest, Claim
 from xtask.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -211,9 +212,9 @@ def make_workshop(root: Path, name: str = "shop", *, platforms: bool = False) ->
     for file, value in files.items():
         (bundle / file).write_bytes(canonical_json(value))
     with open_records(settings.database_url) as records:
-        row = records.begin_build(manifest_hash, profile="release", modules=[], actor="test")
+        request = BuildRequest(manifest_hash, profile="release", modules=(), actor="test")
         build = records.finish_build(
-            row.id,
+            records.begin_build(request, Claim("test", 60.0)),
             image_digest=image.digest,
             config_digest=image.config_digest,
             image_ref=reference,

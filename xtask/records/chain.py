@@ -74,6 +74,8 @@ def seal(execute: Execute, *, serialise: bool) -> None:
         return
     if serialise:
         list(execute(_LOCK, {}))
+        # Who had the lock may have sealed what a migration or a raw statement left.
+        events = list(execute(_UNSEALED, {}))
     head = next(iter(execute(_HEAD, {})), None)
     seq, last = (head["seq"], head["hash"]) if head else (0, GENESIS)
     for event in events:
