@@ -49,7 +49,10 @@ class BuildRows(Protocol):
         """
 
     def live(self, manifest_hash: str) -> Build | None:
-        """Return the build of a manifest hash that is queued, running or succeeded."""
+        """Return the build of a manifest hash that is queued, running or succeeded.
+
+        When there is none, nobody else adds one before the commit.
+        """
 
     def last_succeeded(self) -> Build | None:
         """Return the build that succeeded last."""

@@ -183,6 +183,11 @@ class _Rows(NamedTuple):
         return one_build(self.connection, build_id, lock=True)
 
     def live(self, manifest_hash: str) -> Build | None:
+        if self.connection.dialect.name == "postgresql":
+            # What is not there cannot be locked: two who find none would both add one.
+            self.connection.execute(
+                select(func.pg_advisory_xact_lock(func.hashtext(manifest_hash)))
+            )
         return _live(self.connection, manifest_hash)
 
     def last_succeeded(self) -> Build | None:

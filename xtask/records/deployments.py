@@ -32,7 +32,7 @@ from xtask.settings import LEASE_SECONDS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from xtask.records.values import Build, Claim, ReleaseRequest, ReleaseStatus
+    from xtask.records.values import Build, Claim, Hold, ReleaseRequest, ReleaseStatus
 
 
 class Deployments(Database):
@@ -54,7 +54,8 @@ class Deployments(Database):
     def approve_release(self, release_id: str, *, actor: str, reason: str = "") -> Release:
         """Record that somebody agrees; with the last yes that it needs the release is approved.
 
-        When another release is in flight then, it stays pending with all that it needs.
+        When another release is in flight then, or the environment is held, it stays pending with
+        all that it needs.
 
         Raises:
             RefusedError: it does not wait, or the actor asked for it or has agreed before.
@@ -77,7 +78,8 @@ class Deployments(Database):
             }  # fmt: skip
             connection.execute(insert(tables.approvals).values(row))
             enough = connection.execute(count).scalar_one() >= release.approvals_needed
-            if not enough or with_status(connection, release.environment, rules.IN_FLIGHT):
+            taken = with_status(connection, release.environment, rules.IN_FLIGHT)
+            if not enough or taken or hold_of(connection, release.environment):
                 return release
             return self._move(connection, release, "approved", actor=actor)
 
@@ -108,8 +110,8 @@ class Deployments(Database):
         pending release that has all its approvals is approved first.
 
         Raises:
-            RefusedError: it is not approved, another one is in flight, or a rollback's plan is
-                stale.
+            RefusedError: it is not approved, another one is in flight, the environment is held,
+                or a redeployment's build does not serve any more.
         """
         with self.writing() as connection:
             release = locked_release(connection, release_id)
@@ -232,6 +234,8 @@ class Deployments(Database):
             self._require_free_of_others(connection, release)
             release = self._move(connection, release, "approved")
         rules.require_release_transition(release.id, release.status, "deploying")
+        if release.kind == "promote":
+            _refuse_held(hold_of(connection, release.environment))
         before = active(connection, release.environment)
         if release.kind == "redeploy" and (before is None or before.build_id != release.build_id):
             raise RefusedError(f"{release.environment} does not serve this build any more")
@@ -286,11 +290,7 @@ class Deployments(Database):
         if hold is None or request.kind != "promote":
             return
         if not request.lift_hold:
-            raise RefusedError(
-                f"{request.environment} is held since {hold.created_at} by {hold.actor}:"
-                f" {hold.reason}",
-                help="`promote … --lift-hold` ends it, or `xtask unhold` does",
-            )
+            _refuse_held(hold)
         lift = update(tables.holds).where(tables.holds.c.id == hold.id)
         facts = {
             "lifted_by": request.actor, "lifted_reason": request.reason.strip(),
@@ -382,6 +382,14 @@ def _refuse_in_flight(connection: Connection, environment: str) -> None:
             f"{other.environment} is taken by {other.id}: {other.kind} by {other.actor},"
             f" {other.status}, since {other.created_at} ({other.reason})",
             help="wait until it ends; if its process is gone, run `xtask resume`",
+        )
+
+
+def _refuse_held(hold: Hold | None) -> None:
+    if hold is not None:
+        raise RefusedError(
+            f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
+            help="`promote … --lift-hold` ends it, or `xtask unhold` does",
         )
 
 
