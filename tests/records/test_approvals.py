@@ -118,7 +118,7 @@ def test_a_rollback_holds_the_environment_until_somebody_lifts_that(shop: Shop) 
     hold = shop.records.environment_hold("prod")
     assert (hold.release_id, hold.manifest_hash) == (back.id, bad.manifest_hash)
     build = shop.built("c")
-    with pytest.raises(RefusedError, match="prod is held since .* by ann: rolled back: it is time"):
+    with pytest.raises(RefusedError, match=r"prod is held since .*: rolled back: it is"):
         shop.begun(build, lift_hold=False)
     assert shop.begun(build, "staging", lift_hold=False).status == "deploying"
     shop.records.lift(hold.id, actor="bob", reason="mended")

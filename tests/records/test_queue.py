@@ -122,7 +122,7 @@ def test_a_builder_that_was_taken_for_dead_can_write_nothing(shop: Shop, write: 
         "fail": lambda: shop.records.fail_build(zombie, "late"),
         "say": lambda: shop.records.write_lines(zombie, ["late"]),
     }
-    with pytest.raises(RefusedError, match="in the hands of other|in other hands"):
+    with pytest.raises(RefusedError, match=r"in the hands of other|in other hands"):
         writes[write]()
     assert shop.records.build(build.id) == build
     assert shop.records.lines(build.id) == ()
