@@ -41,13 +41,12 @@ class Clock:
 class Ids:
     """UUIDs that differ from their first digit on."""
 
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-        self.count = 0
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
 
     def __call__(self) -> UUID:
         self.count += 1
-        return UUID(bytes=bytes.fromhex(sha256(f"{self.name}{self.count}".encode())[7:39]))
+        return UUID(bytes=bytes.fromhex(sha256(str(self.count).encode())[7:39]))
 
 
 class Shop(NamedTuple):

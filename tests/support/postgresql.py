@@ -31,7 +31,7 @@ class Schemas:
     def give_back(self, schema: str) -> None:
         """Take a schema that nobody uses any more; one that was damaged is not handed out again."""
         if self._is_whole(schema):
-            self._empty(schema)
+            self.empty(schema)
             self._spare.append(schema)
 
     def new(self) -> str:
@@ -70,7 +70,8 @@ class Schemas:
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return version == SCHEMA and triggers.installed(connection) == self._triggers
 
-    def _empty(self, schema: str) -> None:
+    def empty(self, schema: str) -> None:
+        """Delete every row but those of the schema itself."""
         with self._engine.begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL search_path = {schema}")
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
