@@ -58,7 +58,8 @@ class Place(NamedTuple):
                 assert connection.execute(statement).rowcount > 0, statement
 
     def happens(self, name: str) -> None:
-        with open_records(self.settings.database_url, now=Clock(), new_id=Ids(1000 * len(name) + ord(name[0]))) as records:
+        ids = Ids(1000 * len(name) + ord(name[0]))
+        with open_records(self.settings.database_url, now=Clock(), new_id=ids) as records:
             Shop(records).promoted(Shop(records).built(name))
 
 

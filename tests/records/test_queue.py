@@ -137,7 +137,7 @@ def test_a_build_that_is_lost_too_often_has_failed(shop: Shop) -> None:
     after = shop.queued("b")
     assert shop.records.claim_build(OTHER).id == after.id
     lost = shop.records.build(build.id)
-    assert (lost.status, lost.error, lost.lease_owner) == ("failed", LOST, None)
+    assert (lost.status, lost.error, lost.lease_owner) == ("failed", f"{LOST}: builder", None)
 
 
 def test_a_queued_build_is_cancelled_at_once(shop: Shop) -> None:

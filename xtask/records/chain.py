@@ -111,11 +111,12 @@ def walk(events: Iterable[Event]) -> Iterator[tuple[int, Event, str | None]]:
     """Yield each event with its place and what is wrong with it; behind a broken one go on."""
     before = GENESIS
     for seq, event in enumerate(events, 1):
-        yield seq, event, _broken(before, seq, event)
+        yield seq, event, broken_link(before, seq, event)
         before = event.hash or before
 
 
-def _broken(before: str, seq: int, event: Event) -> str | None:
+def broken_link(before: str, seq: int, event: Event) -> str | None:
+    """Return what is wrong with an event that should come at this place, None when nothing is."""
     if event.hash is None:
         return "it was never sealed: something other than xtask wrote it"
     if event.seq != seq:
