@@ -17,8 +17,9 @@ import pytest
 from sqlalchemy import create_engine, make_url
 
 from tests.acceptance.shop import ROOT, Workspace
-from xtask.pipeline.building.queue import cancel, log_of, request
+from xtask.pipeline.building.queue import log_of, request
 from xtask.pipeline.progress import Progress
+from xtask.pipeline.releasing.approval import cancel
 from xtask.records.store import migrate_records
 from xtask.settings import read_settings
 
@@ -247,7 +248,7 @@ def test_a_cancelled_build_ends_its_work_and_nobody_makes_it(origin: Workspace) 
     hasty = replace(origin, environ={"XTASK_LEASE_SECONDS": "1"})
     with worker(hasty, "--once") as process:
         reach(process, "layers")
-        assert cancel(ann, waiting.id, "not needed").status == "running"
+        assert cancel(ann, what=waiting.id, reason="not needed").status == "running"
         (built,) = made(process)
     assert (built["outcome"], built["error"]) == ("cancelled", "not needed")
     followed = origin.xtask("builds", waiting.id, "--follow")

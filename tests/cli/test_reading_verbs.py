@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance.shop import Workspace
+from xtask.records import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ def test_a_folder_without_records_has_no_rows_and_gets_no_file(tmp_path: Path, v
 @pytest.mark.parametrize("verb", ["builds", "releases", "status"])
 def test_looking_at_records_without_rows_leaves_every_byte_alone(tmp_path: Path, verb: str) -> None:
     workspace = Workspace(tmp_path)
-    assert workspace.xtask("migrate", "--json").document == {"schema": "0001"}
+    assert workspace.xtask("migrate", "--json").document == {"schema": SCHEMA}
     file = tmp_path / "releases" / "records.sqlite3"
     before = file.read_bytes()
     assert workspace.xtask(verb, "--json").document == []

@@ -115,12 +115,14 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.1f} s"
 
 
-def gc(context: Context, *, keep: int, grace: int, young: int, dry_run: bool) -> None:
+def gc(context: Context, *, keep: int | None, grace: int, young: int, dry_run: bool) -> None:
     """Remove what no release, no hold and no rollback needs."""
-    from xtask.pipeline.collecting import collect  # noqa: PLC0415 - start-up
+    from xtask.manifest.environments import KEPT  # noqa: PLC0415
+    from xtask.pipeline.collecting import collect, windows  # noqa: PLC0415 - start-up
     from xtask.records.retention import Policy  # noqa: PLC0415
 
-    policy = Policy(keep, {}, young_days=young, grace_days=grace)
+    wanted = windows(context.settings.workspace) if keep is None else {}
+    policy = Policy(keep or KEPT, wanted, young_days=young, grace_days=grace)
     found = collect(context.settings, context.output.progress(), policy, dry_run=dry_run)
     document = {**found._asdict(), "needed": dict(found.needed), "dry_run": dry_run}
     context.output.result(document, _collected(found, grace, dry_run=dry_run))
@@ -196,8 +198,8 @@ COMMANDS = {
         "remove what no release, no hold and no rollback needs",
         gc,
         (
-            option("--keep", metavar="N", type=at_most(1_000), default=3,
-                   help="rollbacks in a row that stay possible (default: 3)"),
+            option("--keep", metavar="N", type=at_most(1_000),
+                   help="rollbacks in a row that stay possible (default: what each says)"),
             option("--grace", metavar="DAYS", type=at_most(_MAX_DAYS, least=0), default=7,
                    help="between marking and removing (default: 7)"),
             option("--young", metavar="DAYS", type=at_most(_MAX_DAYS, least=0), default=7,

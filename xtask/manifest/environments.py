@@ -24,7 +24,7 @@ MigrationClass = Literal["none", "additive", "maintenance"]
 
 _FIRST_PORT = 8080
 _MOST_APPROVALS = 20
-_KEPT, _MOST_KEPT = 3, 1000
+KEPT, _MOST_KEPT = 3, 1000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -49,7 +49,7 @@ class Environment(NamedTuple):
     freeze: tuple[Freeze, ...] = ()
     signed: bool = False
     migrations: MigrationClass = "maintenance"
-    keep: int = _KEPT
+    keep: int = KEPT
 
     def rules(self) -> dict[str, Any]:
         """Return what it demands of a release, as a JSON value."""
@@ -89,7 +89,7 @@ def _read(name: str, keys: Table, *, default_rank: int) -> Environment:
         freeze=read_freezes(keys),
         signed=keys.boolean("signed"),
         migrations=cast("MigrationClass", allowed),
-        keep=keys.integer("keep", default=_KEPT),
+        keep=keys.integer("keep", default=KEPT),
     )
 
 

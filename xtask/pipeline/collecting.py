@@ -7,11 +7,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from xtask.diagnostics import Problems
 from xtask.digest import hex_of
 from xtask.errors import UntrustedError
 from xtask.files import locked
 from xtask.image.evidence.strict import read_object
 from xtask.image.layout import Layout
+from xtask.manifest.composition import read_composition
 from xtask.pipeline.building import inventory
 from xtask.records.store import open_records
 
@@ -78,6 +80,19 @@ def collect(
             _remove(workspace, going)
             stage.detail = f"{done.files} files, {done.bytes} bytes"
     return done
+
+
+def windows(workspace: Workspace) -> dict[str, int]:
+    """Return how many rollbacks in a row `modules.toml` wants to be possible, by environment.
+
+    Raises:
+        InvalidError: the file does not say what it should; what must stay is not known then.
+    """
+    problems = Problems()
+    composition = read_composition(workspace.manifest, problems)
+    problems.raise_if_any()
+    found = composition.environments if composition else {}
+    return {name: environment.keep for name, environment in found.items()}
 
 
 def _collected(workspace: Workspace, found: Collection, going: _Going) -> Collected:

@@ -14,7 +14,6 @@ from xtask.pipeline.building.make import requested
 from xtask.pipeline.building.revision import clean_revision
 from xtask.records.rules import FINISHED
 from xtask.records.store import open_records
-from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,22 +58,6 @@ def request(settings: Settings, progress: Progress, *, priority: int, reason: st
         stage.cached = not is_new
         stage.detail = f"build {build.id[:8]}, commit {revision[:12]}"
     return Built(build, cached=build.status == "succeeded")
-
-
-def cancel(settings: Settings, what: str, reason: str) -> Build:
-    """End a build that waits; the builder of one that runs ends it with its next sign of life.
-
-    Args:
-        settings: for whom, which records.
-        what: a build id or a manifest hash; unique beginnings will do.
-        reason: why.
-
-    Raises:
-        RefusedError: there is none, or it has ended.
-    """
-    with open_records(settings.database_url) as records:
-        build = records.find_build(what)
-        return records.cancel_build(build.id, actor=settings.actor, reason=redacted(reason))
 
 
 def log_of(settings: Settings, what: str) -> tuple[Build, list[str]]:

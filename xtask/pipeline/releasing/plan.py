@@ -155,12 +155,14 @@ def look(
     Those are of the build and, when it is promoted, of what serves: to that a rollback would go.
 
     Raises:
+        RefusedError: the bytes were removed, because nothing needed them.
         UntrustedError: stored bytes are not what they should be.
     """
     name, active = step.environment.name, records.active_release(step.environment.name)
     in_flight = records.in_flight(name)
     serving = records.build(active.build_id) if active else None
     with progress.stage("verify"):
+        _require_kept(records, step.build)
         _hash_again(settings.workspace, step.build, serving if step.kind == "promote" else None)
     with progress.stage("plan") as stage:
         before, now = serving.modules if serving else (), records.present()
@@ -184,6 +186,14 @@ def look(
         plan = Plan(step, active, delta, facts.distance, gates(facts), frozen(facts))
         stage.detail = f"build {step.build.id[:8]} for {name}"
     return plan
+
+
+def _require_kept(records: Records, build: Build) -> None:
+    if gone := records.removed_at(build.manifest_hash):
+        raise RefusedError(
+            f"the bytes of build {build.id[:8]} were not needed and were removed ({gone})",
+            help="build the same commit again: it makes the same image",
+        )
 
 
 def rules_of(workspace: Workspace, name: str) -> Environment:
