@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tests.faults.history import judge
 from tests.faults.operations import campaign
-from tests.records.conftest import url  # noqa: F401 - the fixture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 _OPERATIONS = 2_504
 
 
-def test_many_operators_and_a_nemesis_break_no_rule(url: str, tmp_path: Path) -> None:  # noqa: F811
+def test_many_operators_and_a_nemesis_break_no_rule(url: str, tmp_path: Path) -> None:
     count = campaign(url, tmp_path, operations=_OPERATIONS, seed=1)
     verdict = judge(url, tmp_path, operations=_OPERATIONS)
     assert verdict.broken == ()
