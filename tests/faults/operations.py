@@ -38,8 +38,8 @@ LEASE = 0.4
 """Seconds; an operator that is stopped for longer finds that another one went on."""
 
 _BUILDS = 12
-# Bytes of a journal: about ten operations.
-_WORTH_HURTING = 2_000
+# Bytes of a journal: about a hundred operations. A new start takes as long as fifty of them.
+_WORTH_HURTING = 20_000
 
 
 class Plan(NamedTuple):
