@@ -61,11 +61,9 @@ def _audited(found: Audited) -> dict[str, object]:
 
 
 def _in_words(found: Audited) -> str:
-    counted = (
-        f"{found.events} events, {found.checkpoints} checkpoints, {found.signed} of them signed"
-    )
+    counted = f"events: {found.events}, checkpoints: {found.checkpoints} ({found.signed} signed)"
     if not found.findings:
-        return f"{counted}: the log is whole, and every row is what it says"
+        return f"{counted}; the log is whole, and every row is what it says"
     rows = [[finding.where, finding.says] for finding in found.findings]
     return f"{counted}\n{table(rows, ['WHERE', 'WHAT IS WRONG'])}"
 
