@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 Signature = tuple[int, int, int, int]
 """Size, modification and change time (ns) and inode of a file: what differs when the file does."""
 
+# `.NAME.PID.tmp` or `.NAME.PID.RANDOM.tmp`, where NAME may be missing.
+_TEMPORARY = re.compile(r"\.(?:.*\.)?(\d+)\.(?:[^.]+\.)?tmp")
 _SECOND_NS = 1_000_000_000
 # The kernel's clock for file times ticks 100 to 1,000 times a second (CONFIG_HZ).
 _TICK_NS = 20_000_000
@@ -65,15 +69,59 @@ def new_folder(path: Path, *, replaces: bool = False) -> Iterator[Path]:
         path: where it comes to be, in a folder that exists.
         replaces: a folder that is there is removed; otherwise none may be there.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
-        new = Path(temporary) / "new"
+    with temporary_folder(path.parent, path.name) as temporary:
+        new = temporary / "new"
         new.mkdir()
         yield new
         _fsync_all(Path(folder, name) for folder, _, names in os.walk(new) for name in (*names, ""))
         if replaces and path.exists():
-            path.rename(Path(temporary) / "old")
+            path.rename(temporary / "old")
         new.rename(path)
         fsync(path.parent)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Yield an empty folder in `parent`; what is left in it goes with the block.
+
+    Args:
+        parent: where, beside what is to come of it.
+        name: what for; with the process it is part of the folder's name, see `remove_abandoned`.
+    """
+    prefix = f".{name}.{os.getpid()}."
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix, suffix=".tmp") as temporary:
+        yield Path(temporary)
+
+
+def remove_abandoned(folder: Path, *, deep: bool = True) -> None:
+    """Remove temporary files and folders whose process is no more.
+
+    Args:
+        folder: where they are.
+        deep: look in the folders below it too.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            found = _TEMPORARY.fullmatch(name)
+            if found is None or _is_alive(int(found[1])):
+                continue
+            if name in folders:
+                folders.remove(name)
+                shutil.rmtree(Path(place, name), ignore_errors=True)
+            else:
+                Path(place, name).unlink(missing_ok=True)
+        if not deep:
+            return
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_cache(path: Path, data: bytes) -> None:
@@ -125,12 +173,19 @@ def is_settled(found: Signature, moment: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(
+    path: Path,
+    waiting: Callable[[], None] = lambda: None,
+    *,
+    abandoned: Callable[[], None] | None = None,
+) -> Iterator[None]:
     """Hold the lock file `path`; the system frees it on a crash.
 
     Args:
         path: the file, made when it is not there.
         waiting: called once when somebody else holds it, before waiting for them.
+        abandoned: called first when the one who held it last was killed or failed. The file holds
+            a byte until its holder has succeeded.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -140,7 +195,16 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
         except BlockingIOError:
             waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if abandoned is None:
+            yield
+            return
+        if os.pread(descriptor, 1, 0):
+            abandoned()
+        else:
+            os.pwrite(descriptor, b"!", 0)
         yield
+        with contextlib.suppress(OSError):  # then somebody looks for nothing
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

@@ -10,7 +10,6 @@ import json
 import os
 import posixpath
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.digest import canonical_json, hex_of, sha256, sha256_file, sha256_of, sha256_of_files
 from xtask.errors import UntrustedError
+from xtask.files import temporary_folder
 from xtask.image.base.rootfs import APP_ID
 from xtask.image.layer import Entry, Layer, directory, write_layer
 from xtask.image.secrets.rules import version as secret_rules
@@ -189,13 +189,13 @@ def _made_once(  # noqa: PLR0913, PLR0917 - what decides a layer, and who is ask
     layer = write_layer(layout, made, sync=False)
     paths = sorted(entry.path for entry in made)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
+    with temporary_folder(folder.parent, "new") as temporary:
         _unpack(made, f"{temporary}/new")
         receipt = canonical_json({"layer": asdict(layer), "paths": paths, "findings": findings})
-        write_inputs(Path(temporary) / "new", why.inputs)
-        (Path(temporary) / "new" / "receipt.json").write_bytes(receipt)
+        write_inputs(temporary / "new", why.inputs)
+        (temporary / "new" / "receipt.json").write_bytes(receipt)
         shutil.rmtree(folder, ignore_errors=True)
-        (Path(temporary) / "new").rename(folder)
+        (temporary / "new").rename(folder)
     reason = why.reason(key)
     return ProductLayer(layer, tuple(paths), folder / SITE, False, findings, reason)  # noqa: FBT003
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xtask.digest import hex_of, sha256_file, sha256_of
 from xtask.errors import UntrustedError, XtaskError
+from xtask.files import temporary_folder
 from xtask.manifest.notation.toml import toml_texts
 from xtask.process import ProcessError, run
 from xtask.resolve.lock import PYTHON, BuildEnvironment, Package, normalised
@@ -250,8 +251,7 @@ def _download(
     packages: Sequence[Package], store: Path, receipts: Mapping[str, Path], target: Target | None
 ) -> None:
     store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store) as temporary:
-        folder = Path(temporary)
+    with temporary_folder(store, "download") as folder:
         listing = folder / "requirements.txt"
         listing.write_text("".join(f"{pin(package)}\n" for package in packages))
         argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]

@@ -6,13 +6,12 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import UntrustedError, XtaskError
-from xtask.files import write_if_changed
+from xtask.files import temporary_folder, write_if_changed
 from xtask.manifest.folder import LEFT_OVER_FOLDERS
 from xtask.manifest.notation.text import MAX_BYTES
 from xtask.package.digests import read_digest
@@ -149,10 +148,10 @@ def checkout(source: GitSource, cache: Path) -> Path:
     folder = cache / "git" / hex_of(sha256_of([source.url, source.rev]))
     if not (folder / ".git").is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            _fetch(source, Path(temporary) / "tree")
+        with temporary_folder(folder.parent, "fetch") as temporary:
+            _fetch(source, temporary / "tree")
             with contextlib.suppress(OSError):  # another process was faster: its tree is the same
-                (Path(temporary) / "tree").rename(folder)
+                (temporary / "tree").rename(folder)
     return folder / source.path
 
 
@@ -191,12 +190,12 @@ def unpacked(archive: Path, digest: str, cache: Path, otherwise: UntrustedError)
     from xtask.archives import unpack  # noqa: PLC0415 - start-up
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+    with temporary_folder(folder.parent, "unpack") as temporary:
         # What is unpacked is what was hashed, even if somebody replaces the file meanwhile.
-        copy = shutil.copyfile(archive, Path(temporary) / archive.name)
+        copy = shutil.copyfile(archive, temporary / archive.name)
         if sha256_file(copy) != digest:
             raise otherwise
-        tree = Path(temporary) / "tree"
+        tree = temporary / "tree"
         unpack(copy, tree, strip_top=_has_single_top(copy))
         with contextlib.suppress(OSError):  # another process was faster: its tree is the same
             tree.rename(folder)

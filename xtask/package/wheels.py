@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from contextlib import ExitStack
 from functools import partial
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import XtaskError
+from xtask.files import temporary_folder
 from xtask.package import environments
 from xtask.package.declared import Seen, imported
 from xtask.package.hooks import EarlyWorker, HookWorkers
@@ -229,8 +229,8 @@ def _build(
     meanwhile: Callable[[], object],
 ) -> Wheel:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".build-") as temporary:
-        source, output = Path(temporary) / "source", Path(temporary) / "wheel"
+    with temporary_folder(place.parent, "build") as temporary:
+        source, output = temporary / "source", temporary / "wheel"
         _copy(project, source)
         seen = functools.cache(partial(imported, project.root, _in_the_product(project)))
         name = _run_back_end(project, workers, source, output, lambda: (seen(), meanwhile()))

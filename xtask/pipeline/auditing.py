@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.digest import sha256
 from xtask.errors import UntrustedError
-from xtask.files import locked, write_atomic
+from xtask.files import locked, remove_abandoned, write_atomic
 from xtask.pipeline.keys import signing, trusted
 from xtask.records import checkpoint
 from xtask.records.chain import walk
@@ -55,7 +56,8 @@ def keep_checkpoint(settings: Settings, records: Records, now: datetime) -> Path
     """
     folder = settings.workspace.audit
     end = records.last_event()
-    with locked(settings.workspace.releases / ".audit.lock"):
+    clean = partial(remove_abandoned, folder)
+    with locked(settings.workspace.releases / ".audit.lock", abandoned=clean):
         files = _files(folder)
         last = int(files[-1].stem) if files else 0
         if end is None or end.seq is None or end.hash is None or end.seq <= last:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.diagnostics import Problems
 from xtask.digest import hex_of
 from xtask.errors import UntrustedError
-from xtask.files import locked
+from xtask.files import locked, remove_abandoned
 from xtask.image.evidence.strict import read_object
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
@@ -153,9 +153,12 @@ def _remove(workspace: Workspace, going: _Going) -> None:
         shutil.rmtree(bundle)
     for path in going.files:
         path.unlink(missing_ok=True)
+    remove_abandoned(workspace.releases)
 
 
 def _bundles(workspace: Workspace) -> list[Path]:
     if not workspace.bundles.is_dir():
         return []
-    return sorted(path for path in workspace.bundles.iterdir() if path.is_dir())
+    found = (path for path in workspace.bundles.iterdir() if path.is_dir())
+    # One that a killed build was writing has a name that begins with a dot.
+    return sorted(path for path in found if not path.name.startswith("."))

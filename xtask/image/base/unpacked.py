@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import posixpath
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtask.digest import hex_of
 from xtask.errors import XtaskError
+from xtask.files import temporary_folder
 from xtask.image.base.changeset import Changeset, Kind
 from xtask.image.base.elf import program_of
 from xtask.image.base.inspection import library_folders
@@ -47,8 +47,8 @@ def unpacked(layout: Layout, cache: Path, base: Base) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     tree = read_tree(layout, base.layers)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
-            new = Path(temporary) / "root"
+        with temporary_folder(folder.parent, "new") as temporary:
+            new = temporary / "root"
             new.mkdir()
             _write_folders(tree, new)
             _write_files(tree, layout, base, new)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xtask.digest import sha256_file
 from xtask.errors import UntrustedError
-from xtask.files import locked, require_writable
+from xtask.files import locked, remove_abandoned, require_writable
 from xtask.pipeline.building import unchanged
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def build(
         progress.listener.warned(composed.warnings)
         require_writable(workspace.releases)
         waiting = partial(progress.listener.waiting, "another build runs in this workspace")
-        ending.enter_context(locked(workspace.releases / ".build.lock", waiting))
+        clean = partial(_remove_abandoned, workspace)
+        lock = workspace.releases / ".build.lock"
+        ending.enter_context(locked(lock, waiting, abandoned=clean))
         planned = planning.plan(composed, workspace, progress, locked_only=locked_only)
         known = _succeeded(settings, planned.plan.manifest_hash)
 
@@ -102,6 +104,13 @@ def build(
             cached_modules=product.cached_modules,
             reasons=product.reasons,
         )
+
+
+def _remove_abandoned(workspace: Workspace) -> None:
+    """Remove what builds that were killed left where builds write."""
+    remove_abandoned(workspace.releases)
+    remove_abandoned(workspace.generated)
+    remove_abandoned(workspace.root, deep=False)
 
 
 def _of_same_files(settings: Settings) -> tuple[Build | None, str]:
