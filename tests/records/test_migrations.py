@@ -167,17 +167,18 @@ def test_the_schema_is_the_one_of_a_new_database(old: str, url: str) -> None:
         assert triggers.installed(one) == triggers.installed(other)
 
 
-def test_the_events_are_sealed_by_the_next_writer_in_their_order(old: str) -> None:
+def test_the_log_is_sealed_in_its_order_and_knows_every_build(old: str) -> None:
     migrate_records(old)
     with open_records(old) as records:
-        unsealed = list(records.events())
-        assert [event.hash for event in unsealed] == [None] * len(EVENTS)
-        records.begin_build(wanted("new"), CLAIM)
         events = list(records.events())
         assert broken(events) == []
         known = [(each.subject_id, each.from_status, each.to_status) for each in events]
         assert known[: len(EVENTS)] == EVENTS
-        assert len(events) == len(EVENTS) + 1
+        found = {build.id: build.status for build in records.builds(limit=100)}
+        assert {build: status for build, _, status in known[len(EVENTS) :]} == found
+        assert [one for one in records.contradictions() if one.table == "builds"] == []
+        records.begin_build(wanted("new"), CLAIM)
+        assert broken(records.events()) == []
 
 
 def test_builds_that_ran_are_claimed_and_those_that_waited_too(old: str) -> None:

@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, exc, inspect, make_url, text
+from sqlalchemy import create_engine, event, exc, inspect, make_url
 
 from xtask.errors import RefusedError, UsageError
 from xtask.files import require_writable
 from xtask.records import SCHEMA, refusals
-from xtask.records.chain import seal
 from xtask.records.driver import is_locked
 from xtask.records.embedded import empty_engine, reading_engine, writing_engine
 from xtask.records.migrations import migrate
+from xtask.records.sealing import seal
 from xtask.records.values import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from sqlalchemy import URL, Connection, Engine
@@ -67,10 +67,7 @@ class Database:
         """
         with _refusals(self.engine), self.engine.begin() as connection:
             yield connection
-            seal(
-                lambda statement, values: _rows(connection, statement, values),
-                serialise=connection.dialect.name == "postgresql",
-            )
+            seal(connection)
 
     def moment(self, connection: Connection) -> datetime:
         """Return the time by the clock that all writers share."""
@@ -222,13 +219,6 @@ def _revision(engine: Engine) -> str | None:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-
-
-def _rows(
-    connection: Connection, statement: str, values: Mapping[str, Any]
-) -> list[Mapping[str, Any]]:
-    result = connection.execute(text(statement), values)
-    return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xtask.errors import XtaskError
 from xtask.records import schema, triggers
+from xtask.records.sealing import seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ def migrate(engine: Engine) -> None:
                 connection.exec_driver_sql(statement)
             return
         upgrade(connection)
+        seal(connection)
         if connection.dialect.name == "sqlite":
             _require_references(connection)
 

@@ -315,7 +315,8 @@ def _fill() -> None:
     """Take over every row.
 
     What ran under no lease has one that ended when the row was last written, of whoever asked for
-    it, so that the next process takes it over. Events are sealed by the next writer.
+    it, so that the next process takes it over. Builds had no events: the log begins with how each
+    of them was found. The migration seals it all when it ends.
     """
     _copy("builds", _KEPT_OF_BUILDS, {
         "stage": f"CASE WHEN stage IN ({_STAGE_LIST}) THEN stage ELSE 'started' END",
@@ -352,6 +353,12 @@ def _fill() -> None:
         "subject": "'release'",
         "subject_id": "release_id",
     }, order="seq")  # fmt: skip
+    op.execute(
+        "INSERT INTO events (id, subject, subject_id, to_status, actor, at)"
+        " SELECT (SELECT coalesce(max(id), 0) FROM events)"
+        " + row_number() OVER (ORDER BY created_at, id),"
+        " 'build', id, status, updated_by, updated_at FROM builds"
+    )
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "SELECT setval(pg_get_serial_sequence('events', 'id'),"
