@@ -66,6 +66,7 @@ _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "postgresql": lambda: _no_variable("XTASK_TEST_POSTGRESQL"),
     "registry": lambda: _no_program("docker-registry"),
     "skopeo": lambda: _no_program("skopeo"),
+    "strace": lambda: _no_program("strace"),
     "umoci": lambda: _no_program("umoci"),
     "pythons": lambda: _no_variable("XTASK_TEST_PYTHONS"),
     "unshare": _no_unshare,

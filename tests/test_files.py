@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.files import is_settled, new_folder, write_cache, write_folder
+from xtask.files import (
+    is_settled,
+    locked,
+    new_folder,
+    remove_abandoned,
+    temporary_folder,
+    write_cache,
+    write_folder,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +94,44 @@ def test_a_cache_file_is_replaced_whole(tmp_path: Path) -> None:
     write_cache(path, b"second")
     assert path.read_bytes() == b"second"
     assert [found.name for found in path.parent.iterdir()] == ["file"]
+
+
+def dead() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    gone, here = dead(), os.getpid()
+    for name in (f".a.{gone}.tmp", f"x/.{gone}.0f.tmp", f".a.{here}.tmp", ".a.tmp", f"{gone}.tmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / f"x/.new.{gone}.r_2.tmp/in").mkdir(parents=True)
+    with temporary_folder(tmp_path, "n") as temporary:
+        (temporary / "in").write_bytes(b"")
+        remove_abandoned(tmp_path)
+        assert (temporary / "in").is_file()
+    assert {*written(tmp_path)} == {f".a.{here}.tmp", ".a.tmp", f"{gone}.tmp"}
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+def test_only_the_next_one_after_a_failure_looks_for_what_was_left(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def held(name: str, *, fails: bool = False) -> None:
+        with (
+            contextlib.suppress(OSError),
+            locked(tmp_path / "lock", abandoned=lambda: found.append(name)),
+        ):
+            if fails:
+                raise OSError(5, "Input/output error")
+
+    held("a")
+    held("b", fails=True)
+    held("c")
+    held("d")
+    assert found == ["c"]

@@ -6,7 +6,8 @@
 
 `--command NAME...` chooses among build, promote, rollback and migrate, `--points N` how many of
 each are tried (`all`: every one), `--seed N` which. `--save` puts what was tried into
-docs/evidence/crashes.md; rows of other campaigns stay. Needs strace and may attach to processes.
+docs/evidence/crashes.md; rows of other campaigns stay. Needs strace, and to be allowed to attach
+it to processes of one's own.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ _COLUMNS = (
 def main() -> int:
     """Run the campaigns and print a row for each; return 1 when a rule was broken."""
     arguments = _parser().parse_args()
+    commit = _commit()
     number = None if arguments.points == "all" else int(arguments.points)
     broken = 0
     with tempfile.TemporaryDirectory(prefix="xtask-faults-", dir=arguments.scratch) as folder:
@@ -70,7 +72,7 @@ def main() -> int:
                     broken += len(tally.broken)
                     print(" ".join(map(str, tally[:-1])), len(tally.broken), flush=True)
                     if arguments.save:
-                        _save(tally, arguments.seed)
+                        _save(tally, arguments.seed, commit)
     return 1 if broken else 0
 
 
@@ -78,11 +80,13 @@ def _tell(says: str) -> None:
     print(says, file=sys.stderr, flush=True)
 
 
-def _save(tally: Tally, seed: int) -> None:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+def _commit() -> str:
+    words = ["git", "rev-parse", "--short=12", "HEAD"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _save(tally: Tally, seed: int, commit: str) -> None:
     page = _PAGE.read_text() if _PAGE.exists() else ""
     rows = {
         (cells[0], cells[1]): cells

@@ -13,11 +13,12 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.faults.checker import facts
-from tests.faults.disk import TRACE, calls, read_disk
+from tests.faults.disk import is_inside, read_disk
 from tests.faults.sweep import Tally, sample
+from tests.faults.tracing import TRACE, calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.faults.disk import Call, Disk
     from tests.faults.forks import Forks
@@ -49,35 +50,18 @@ class Replay:
 
     def states(self) -> list[State]:
         """Return every state, those of a build from its first blob on."""
-        first = next(
-            (number for number, call in enumerate(self.calls) if _is_stored(call)),
-            len(self.calls),
-        )
-        if self._sweep.start.command != "build":
-            first = 0
-        whole = len(self.calls)
-        found = [State(length) for length in range(first, whole + 1)]
+        is_build = self._sweep.start.command == "build"
+        stored = (number for number, call in enumerate(self.calls) if _is_stored(call))
+        first = next(stored) if is_build else 0
+        found = [State(length) for length in range(first, len(self.calls) + 1)]
         for number, call in enumerate(self.calls):
-            last = self._sure(number)
-            for length in range(max(first, number + 1), last + 1):
-                if call.does in {"write", "rename", "unlink"} and not call.path.startswith("/"):
-                    found.append(State(length, number))
-                if call.does == "write" and len(call.data) > 1:
-                    found.append(State(length, number, torn=True))
+            if call.does not in {"write", "rename", "unlink"} or not is_inside(call.path):
+                continue
+            lengths = range(max(first, number + 1), unsure(self.calls, number) + 1)
+            found += [State(length, number) for length in lengths]
+            if len(call.data) > 1:
+                found += [State(length, number, torn=True) for length in lengths]
         return found
-
-    def _sure(self, number: int) -> int:
-        """Return the longest prefix in which a call may still be lost."""
-        call = self.calls[number]
-        folders = {posixpath.dirname(path) for path in (call.path, call.other) if path}
-        for later, other in enumerate(self.calls[number + 1 :], number + 1):
-            if other.does == "sync" and (
-                other.inode == call.inode
-                if call.does == "write"
-                else other.inode == -1 and other.path in folders
-            ):
-                return later
-        return len(self.calls)
 
     def _at(self, state: State) -> Disk:
         disk = self._before
@@ -128,9 +112,23 @@ class Replay:
         )
 
 
+def unsure(found: Sequence[Call], number: int) -> int:
+    """Return how many of the calls may have happened while one of them may still be lost."""
+    call = found[number]
+    folders = {posixpath.dirname(path) for path in (call.path, call.other) if path}
+    for later, other in enumerate(found[number + 1 :], number + 1):
+        if other.does == "sync" and (
+            other.inode == call.inode
+            if call.does == "write"
+            else other.inode == -1 and other.path in folders
+        ):
+            return later
+    return len(found)
+
+
 def _is_stored(call: Call) -> bool:
     return call.path.startswith("releases/oci/")
 
 
 def _contents(disk: Disk) -> dict[str, bytes]:
-    return {path: file.read for path, file in disk.files.items() if not path.startswith("/")}
+    return {path: file.read for path, file in disk.files.items() if is_inside(path)}

@@ -191,9 +191,10 @@ def _made_once(  # noqa: PLR0913, PLR0917 - what decides a layer, and who is ask
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder.parent, "new") as temporary:
         _unpack(made, f"{temporary}/new")
-        receipt = canonical_json({"layer": asdict(layer), "paths": paths, "findings": findings})
+        receipt = {"layer": asdict(layer), "paths": paths, "findings": findings}
+        receipt["sizes"] = {e.path: len(e.content) for e in made if isinstance(e.content, bytes)}
         write_inputs(temporary / "new", why.inputs)
-        (temporary / "new" / "receipt.json").write_bytes(receipt)
+        (temporary / "new" / "receipt.json").write_bytes(canonical_json(receipt))
         shutil.rmtree(folder, ignore_errors=True)
         (temporary / "new").rename(folder)
     reason = why.reason(key)
@@ -225,9 +226,15 @@ def _look_through(
 
 
 def _recall(folder: Path) -> ProductLayer | None:
+    """Return what was made before, unless a loss of power has left less of it.
+
+    Nobody waits for the disk to have thousands of small files that can be made anew: sizes tell.
+    """
     try:
         receipt = json.loads((folder / "receipt.json").read_bytes())
-    except (OSError, ValueError):
+        if any(os.stat(f"{folder}/{path}").st_size != n for path, n in receipt["sizes"].items()):  # noqa: PTH116 - thousands
+            return None
+    except (OSError, ValueError, KeyError):
         return None
     from xtask.image.secrets.search import Finding  # noqa: PLC0415 - start-up
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
 from xtask.errors import XtaskError
-from xtask.files import temporary_folder
+from xtask.files import fsync, temporary_folder
 from xtask.package import environments
 from xtask.package.declared import Seen, imported
 from xtask.package.hooks import EarlyWorker, HookWorkers
@@ -238,6 +238,8 @@ def _build(
         wheel = Wheel(place / name, sha256_file(output / name), cached=False, imports=imports)
         receipt = {"name": name, "digest": wheel.digest, "imports": imports}
         (output / "receipt.json").write_text(json.dumps(receipt))
+        # Half of a wheel after a loss of power could not be told from one that somebody altered.
+        fsync(output / name)
         write_inputs(output, inputs)
         shutil.rmtree(place, ignore_errors=True)
         output.rename(place)
