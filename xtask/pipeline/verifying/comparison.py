@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import sha256
@@ -13,7 +14,6 @@ from xtask.image.difference import (
     layer_difference,
     value_difference,
 )
-from xtask.image.evidence.strict import read_object
 from xtask.pipeline.building import layering
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def read_plan(built: Shipped) -> dict[str, Any]:
     data = _bundled(built.bundle, "plan.json")
     if sha256(data) != built.manifest_hash:
         raise UntrustedError("the plan in the bundle is not the one of the manifest hash")
-    return read_object(data, "plan.json in the bundle")
+    plan: dict[str, Any] = json.loads(data)  # its hash says that xtask has written it
+    return plan
 
 
 def compare_plans(planned: Planned, built: Shipped) -> None:
