@@ -147,7 +147,8 @@ def test_a_candidate_that_does_not_become_ready_changes_nothing(
     text = (workspace.root / main).read_text()
     workspace.edit(main, "def run() -> None:", "def run() -> None:\n    raise SystemExit('no')\n\n")
     build = workspace.built()
-    said = workspace.xtask("promote", build["build_id"], "--to", "staging", "--reason", "broken")
+    words = ("--to", "staging", "--reason", "broken", "--lift-hold")
+    said = workspace.xtask("promote", build["build_id"], *words)
     (workspace.root / main).write_text(text)
     assert said.code == 7
     assert "no" in said.err

@@ -223,7 +223,9 @@ def chain(length: int, *, times: int = 1, prefix: str = "/x") -> str:
         chain(25),
         chain(18, times=2),
         chain(1, prefix="/x" * 1_000),
-        "r0 = APIRouter()\n" + "r0.get('/x')\n" * 10_001,
+        "r0 = APIRouter()\nr1 = APIRouter()\n"
+        + "r1.get('/x')\n" * 5_001
+        + "r0.include_router(r1)\nr0.include_router(r1, prefix='/b')\n",
     ],
     ids=["deep", "wide", "long", "many"],
 )

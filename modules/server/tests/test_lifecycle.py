@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
     (package / "__init__.py").touch()
     (package / "migrations/001_leads.sql").write_text("CREATE TABLE leads (id INTEGER);")
     monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.delitem(sys.modules, "modules.leads", raising=False)  # that of another test
     return Module(
         name="crm",
         version="1.0.0",

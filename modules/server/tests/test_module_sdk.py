@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -116,6 +117,7 @@ def client(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tes
     (package / "frontend").mkdir()
     (package / "frontend/Page.tsx").write_text("export default () => null;\n")
     monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.delitem(sys.modules, "modules.notes", raising=False)  # that of another test
     module = Module(
         name="notes",
         version="1.0.0",

@@ -63,7 +63,10 @@ def read_plan(built: Shipped) -> dict[str, Any]:
     """
     data = _bundled(built.bundle, "plan.json")
     if sha256(data) != built.manifest_hash:
-        raise UntrustedError("the plan in the bundle is not the one of the manifest hash")
+        raise UntrustedError(
+            "the plan in the bundle is not the one of the manifest hash",
+            help=f"remove {built.bundle / 'plan.json'}, then `xtask build`",
+        )
     plan: dict[str, Any] = json.loads(data)  # its hash says that xtask has written it
     return plan
 
