@@ -104,6 +104,20 @@ def copy_of_reference_application(target: Path) -> Path:
     return target
 
 
+# A route of each module of the reference application, or a path of the pages that it has.
+ROUTES = {
+    "server": "/healthz",
+    "content": "/api/content/articles",
+    "commerce": "/api/commerce/products",
+    "pages": "/api/pages/entries",
+    "databases": "/api/modules/databases/instances",
+    "crm": "/api/v1/crm/stages",
+    "invoices": "/api/v1/invoices/health",
+    "vmware-vcenter": "/api/v1/modules/vmware-vcenter/vms",
+    "metrics": "/metrics",
+}
+
+
 def built_reference_application(factory: pytest.TempPathFactory) -> Workspace:
     """The reference application, built once in a run, to copy."""
 

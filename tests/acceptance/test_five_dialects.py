@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import Workspace, copy_of_reference_application
+from tests.acceptance.shop import ROUTES, Workspace, copy_of_reference_application
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -30,18 +30,6 @@ DIALECTS = {
     "databases": "flux",
     "invoices": "bmc",
     "vmware-vcenter": "capability",
-}
-# A route of each module, or a path of the pages that it has.
-ROUTES = {
-    "server": "/healthz",
-    "content": "/api/content/articles",
-    "commerce": "/api/commerce/products",
-    "pages": "/api/pages/entries",
-    "databases": "/api/modules/databases/instances",
-    "crm": "/api/v1/crm/stages",
-    "invoices": "/api/v1/invoices/health",
-    "vmware-vcenter": "/api/v1/modules/vmware-vcenter/vms",
-    "metrics": "/metrics",
 }
 # Seconds until the site has to answer, on a machine with much to do.
 PATIENCE = 60

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.shop import ROOT, Workspace, built_reference_application
+from tests.acceptance.shop import ROOT, ROUTES, Workspace, built_reference_application
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.requires("docker"), pytest.mark.requires("index")]
 
 APP = "xtask-test-storefront"
-ROUTES = {
-    "server": "/healthz",
-    "content": "/api/content/articles",
-    "commerce": "/api/commerce/products",
-    "pages": "/api/pages/entries",
-    "databases": "/api/modules/databases/instances",
-    "crm": "/api/v1/crm/stages",
-    "invoices": "/api/v1/invoices/health",
-    "vmware-vcenter": "/api/v1/modules/vmware-vcenter/vms",
-    "metrics": "/metrics",
-}
 
 
 def get(url: str) -> str:

@@ -111,6 +111,17 @@ def modules_of(name: str, layer: str | None = None) -> tuple[BuildModule, ...]:
     )
 
 
+DATABASES = {
+    "sqlite": "sqlite",
+    "postgresql": pytest.param("postgresql", marks=pytest.mark.requires("postgresql")),
+}
+
+
+def only_on(database: str, fixture: str = "url") -> pytest.MarkDecorator:
+    """Return the mark of a test about one of the databases that a fixture gives."""
+    return pytest.mark.parametrize(fixture, [DATABASES[database]], indirect=True)
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An embedded database without rows, made once: a copy costs a thousandth of a migration."""

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import text
 
-from tests.records.conftest import CLAIM, asked, wanted
+from tests.records.conftest import CLAIM, asked, only_on, wanted
 from tests.records.test_chain import broken
 from tests.records.test_schema import schema_of
 from xtask.cli import main
@@ -155,9 +155,15 @@ def test_every_release_is_kept_with_all_that_was_known_of_it(old: str) -> None:
         assert {name: now[name] for name in row} == row
 
 
+@pytest.mark.parametrize(
+    ("old", "url"),
+    [
+        ("sqlite", "sqlite"),
+        pytest.param("postgresql", "postgresql", marks=pytest.mark.requires("postgresql")),
+    ],
+    indirect=True,
+)
 def test_the_schema_is_the_one_of_a_new_database(old: str, url: str) -> None:
-    if old.partition(":")[0] != url.partition(":")[0]:
-        pytest.skip("the other database")
     migrate_records(old)
     with (
         open_records(old) as migrated, open_records(url) as new,
@@ -212,9 +218,8 @@ def test_it_goes_on_where_it_was(old: str) -> None:
         assert records.request_build(wanted("b-good"))[1] is False
 
 
+@only_on("sqlite", "old")
 def test_an_embedded_database_is_brought_up_by_the_first_that_writes(old: str) -> None:
-    if not old.startswith("sqlite"):
-        pytest.skip("a server is migrated on request")
     with open_records(old) as records:
         assert records.active_release("prod").id == "r4"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from tests.records.conftest import only_on
 from xtask.errors import RefusedError, UsageError, XtaskError
 from xtask.records.store import open_records
 
@@ -54,9 +55,8 @@ def test_a_newer_schema_is_not_read(url: str, records: Records) -> None:
         open_records(url, create=False)
 
 
+@only_on("postgresql")
 def test_a_server_without_records_says_how_to_make_them(url: str, records: Records) -> None:
-    if url.startswith("sqlite"):
-        pytest.skip("embedded records are made by who writes first")
     with records.engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(RefusedError, match="the records have schema none"):

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from tests.records.conftest import CLAIM, asked
+from tests.records.conftest import CLAIM, asked, only_on
 from xtask.errors import RefusedError, UsageError, XtaskError
 from xtask.records import SCHEMA, migrations, rules, schema, triggers
 from xtask.records.store import migrate_records, open_records
@@ -173,9 +173,8 @@ def test_opening_waits_for_another_that_is_creating_the_embedded_database(tmp_pa
     release.join()
 
 
+@only_on("postgresql")
 def test_a_server_is_migrated_only_on_request(url: str, records: Records) -> None:
-    if records.engine.dialect.name == "sqlite":
-        pytest.skip("an embedded database is upgraded when it is opened")
     with records.engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(RefusedError, match="the records have schema none") as refused:
@@ -203,9 +202,8 @@ def test_a_locked_database_is_a_refusal_and_not_a_traceback(tmp_path: Path) -> N
         records.ensure_environment("prod", 1)
 
 
+@only_on("postgresql")
 def test_a_locked_environment_is_a_refusal_and_not_a_traceback(url: str, shop: Shop) -> None:
-    if shop.records.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite locks the whole database")
     build = shop.built("a")
     with open_records(url, patience=0.05) as impatient, shop.records.writing() as connection:
         connection.execute(text("SELECT * FROM environments WHERE name = 'prod' FOR UPDATE"))

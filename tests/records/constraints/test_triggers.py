@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.records.conftest import only_on
 from xtask.records import triggers
 from xtask.records.chain import GENESIS
 
@@ -145,16 +146,14 @@ def test_what_keeps_the_rules_is_allowed(scene: Scene, statements: list[str]) ->
     scene.allows(*statements)
 
 
+@only_on("postgresql", "scene")  # SQLite has no TRUNCATE
 @pytest.mark.parametrize("table", triggers.NEVER_TRUNCATED)
 def test_what_was_recorded_is_never_truncated(scene: Scene, table: str) -> None:
-    if scene.is_sqlite:
-        pytest.skip("SQLite has no TRUNCATE")
     scene.refuses("never truncated", f"TRUNCATE {table} CASCADE")
 
 
+@only_on("sqlite", "scene")
 def test_replacing_a_row_is_deleting_it(scene: Scene) -> None:
-    if not scene.is_sqlite:
-        pytest.skip("only SQLite has INSERT OR REPLACE")
     copy = "INSERT OR REPLACE INTO {0} SELECT * FROM {0}"
     for table, message in (("approvals", "an approval"), ("holds", "a hold")):
         scene.refuses(f"{message} is never deleted|only a pending", copy.format(table))
