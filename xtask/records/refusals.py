@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xtask.errors import RefusedError, XtaskError
+
+if TYPE_CHECKING:
+    from xtask.records.values import Build
 
 
 def refused(said: str) -> RefusedError:
@@ -32,3 +37,11 @@ def silent(said: str, where: str) -> XtaskError:
 def unknown(what: str) -> RefusedError:
     """Return what to raise when no build has a name."""
     return RefusedError(f"no build {what!r} is recorded", help="list them: `xtask builds`")
+
+
+def removed(build: Build, at: str) -> RefusedError:
+    """Return what to raise when the bytes of a build were collected at a moment."""
+    return RefusedError(
+        f"the bytes of build {build.id[:8]} were not needed and were removed ({at})",
+        help="build the same commit again: it makes the same image",
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from xtask.errors import RefusedError
-from xtask.records import rules, tables
+from xtask.records import refusals, rules, tables
 from xtask.records.builds import one_build
 from xtask.records.connection import Database
 from xtask.records.environments import require_environment
@@ -232,8 +232,5 @@ def _exhume(connection: Connection, build: Build) -> None:
     of_build = stones.c.manifest_hash == build.manifest_hash
     gone = connection.execute(select(stones.c.deleted_at).where(of_build)).scalar()
     if gone is not None:
-        raise RefusedError(
-            f"the bytes of build {build.id[:8]} were not needed and were removed ({gone})",
-            help="build the same commit again: it makes the same image",
-        )
+        raise refusals.removed(build, gone)
     connection.execute(delete(stones).where(of_build))

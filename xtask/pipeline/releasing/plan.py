@@ -18,6 +18,7 @@ from xtask.manifest.environments import Environment
 from xtask.pipeline.releasing.candidate import base_of, read_surfaces
 from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
 from xtask.pipeline.verifying.verify import doubt
+from xtask.records import refusals
 from xtask.records.rules import modules_delta
 from xtask.records.values import ReleaseRequest
 from xtask.redaction import redacted
@@ -190,10 +191,7 @@ def look(
 
 def _require_kept(records: Records, build: Build) -> None:
     if gone := records.removed_at(build.manifest_hash):
-        raise RefusedError(
-            f"the bytes of build {build.id[:8]} were not needed and were removed ({gone})",
-            help="build the same commit again: it makes the same image",
-        )
+        raise refusals.removed(build, gone)
 
 
 def rules_of(workspace: Workspace, name: str) -> Environment:
