@@ -76,7 +76,7 @@ class Shop:
     port: int = field(default_factory=free_port)
 
     def image(self, version: str, mode: str, program: str | None) -> Image:
-        source = f"# {version}\n" + PROGRAM.format(mode=mode)
+        source = f"# {self.app} {version}\n" + PROGRAM.format(mode=mode)
         layer = write_layer(self.layout, [Entry("app/main.py", source.encode())])
         return assemble(
             self.layout,
