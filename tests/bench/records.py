@@ -88,11 +88,7 @@ def ask(records: Records, runs: int) -> Iterator[Times]:
         "find a build by the beginning of its id": lambda: records.find_build(build.id[:8]),
         "find a build by its manifest hash": lambda: records.find_build(build.manifest_hash),
         "find a build by a release": lambda: records.find_build(old.id),
-        "status of all environments": lambda: [
-            (records.active_release(name), records.in_flight(name), records.pending(name),
-             records.environment_hold(name))
-            for name in records.environment_names()
-        ],
+        "status of all environments": records.situations,
         "plan of a rollback": lambda: records.rollback_plan("prod"),
         "did this manifest serve": lambda: records.last_of_manifest("prod", build.manifest_hash),
     }  # fmt: skip

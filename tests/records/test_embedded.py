@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xtask.errors import RefusedError, XtaskError
+from xtask.errors import RefusedError, UsageError, XtaskError
 from xtask.records.store import migrate_records, open_records
 
 if TYPE_CHECKING:
@@ -144,3 +144,9 @@ def test_a_reader_leaves_the_log_of_a_killed_writer_readable(shop: Shop, tmp_pat
     connection = sqlite3.connect(folder / "records.sqlite3")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_a_python_with_an_old_sqlite_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(UsageError, match="cannot return what it changed"):
+        migrate_records(url)

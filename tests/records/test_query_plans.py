@@ -27,7 +27,7 @@ def statements(records: Records) -> Iterator[dict[str, Any]]:
 
     def note(*happened: Any) -> None:
         _, _, statement, parameters, *_ = happened
-        if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+        if statement.lstrip().startswith(("SELECT", "INSERT INTO outbox", "UPDATE", "DELETE")):
             found.setdefault(statement, parameters)
 
     event.listen(records.engine, "before_cursor_execute", note)

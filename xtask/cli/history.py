@@ -13,7 +13,8 @@ from xtask.digest import hex_of
 if TYPE_CHECKING:
     from xtask.cli.command import Context
     from xtask.pipeline.releasing.history import Brought, Told
-    from xtask.pipeline.releasing.standing import Standing, Waiting
+    from xtask.pipeline.releasing.standing import Standing
+    from xtask.records.situations import Waiting
     from xtask.records.values import Approval, Release
 
 

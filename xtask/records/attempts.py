@@ -38,8 +38,9 @@ class LiveElsewhereError(RefusedError):
 class BuildRows(Protocol):
     """The rows of builds in one transaction that writes."""
 
+    @property
     def moment(self) -> datetime:
-        """Return the time by the clock that all writers of these records share."""
+        """The time by the clock that all writers of these records share."""
 
     def one(self, build_id: str) -> Build:
         """Return the build of a whole id, which nobody else changes before the commit.
@@ -57,14 +58,14 @@ class BuildRows(Protocol):
     def last_succeeded(self) -> Build | None:
         """Return the build that succeeded last."""
 
-    def insert(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
+    def insert(self, row: Mapping[str, Any]) -> Build:
+        """Add a row and return it."""
 
     def exhume(self, manifest_hash: str) -> None:
         """Forget that the bytes of a manifest were not needed, or are gone: they are here."""
 
-    def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
-        """Change columns of a row."""
+    def change(self, build_id: str, **columns: Any) -> Build:  # noqa: ANN401 - columns
+        """Change columns of a row and return it."""
 
     def say(self, build_id: str, lines: Sequence[str]) -> None:
         """Add lines after those that were said of a build before."""
@@ -109,8 +110,7 @@ class Attempts(ABC):
             if live and (taken := self._taken(rows, live, claim, alone=alone)):
                 return taken
             row = self._requested(rows, request)
-            rows.insert(row | {"status": "running", **_leased(rows, claim, 0, 0)})
-            return rows.one(row["id"])
+            return rows.insert(row | {"status": "running", **_leased(rows, claim, 0, 0)})
 
     def request_build(self, request: BuildRequest) -> tuple[Build, bool]:
         """Queue a build, or return the one of this hash that is queued, running or succeeded.
@@ -122,8 +122,7 @@ class Attempts(ABC):
             if live := rows.live(request.manifest_hash):
                 return live, False
             row = self._requested(rows, request)
-            rows.insert(row | {"status": "queued"})
-            return rows.one(row["id"]), True
+            return rows.insert(row | {"status": "queued"}), True
 
     def renew_build(self, build: Build, seconds: float = LEASE_SECONDS) -> Build:
         """Give a sign of life; the build that is returned says whether somebody cancels it.
@@ -133,8 +132,7 @@ class Attempts(ABC):
         """
         with self.build_rows(durable=False) as rows:
             held = _held(rows, build, "be continued")
-            rows.change(held.id, lease_until=_until(rows, seconds))
-            return rows.one(held.id)
+            return rows.change(held.id, lease_until=_until(rows, seconds))
 
     def advance_build(self, build: Build, stage: str, progress: int) -> None:
         """Record how far a running build is: a stage's name, and 0 to 100 that never decreases.
@@ -227,8 +225,7 @@ class Attempts(ABC):
         with self.build_rows() as rows:
             build, facts = rows.one(build_id), {"cancelled_by": actor, "error": reason or None}
             if build.status == "running":
-                rows.change(build.id, **facts)
-                return rows.one(build.id)
+                return rows.change(build.id, **facts)
             return self._end(rows, build, "cancelled", actor=actor, **facts)
 
     def claim_row(self, rows: BuildRows, build: Build, claim: Claim) -> Build | None:
@@ -242,18 +239,13 @@ class Attempts(ABC):
             build = self._given_back(rows, build, why, actor=claim.owner)
             if build.status != "queued":
                 return None
-        rows.change(
-            build.id,
-            status="running",
-            error=None,
-            **_leased(rows, claim, build.attempt, build.lease_token),
-        )
-        return rows.one(build.id)
+        leased = _leased(rows, claim, build.attempt, build.lease_token)
+        return rows.change(build.id, status="running", error=None, **leased)
 
     def _requested(self, rows: BuildRows, request: BuildRequest) -> dict[str, Any]:
         last = rows.last_succeeded()
         before = last.modules if last else ()
-        moment = timestamp(rows.moment())
+        moment = timestamp(rows.moment)
         return {
             "id": str(self.new_id()),
             "stage": "queued",
@@ -278,7 +270,7 @@ class Attempts(ABC):
         if live.status == "running" and alone:
             self._end(rows, live, "failed", error=LOST)
             return None
-        is_lost = live.status == "running" and str(live.lease_until) < timestamp(rows.moment())
+        is_lost = live.status == "running" and str(live.lease_until) < timestamp(rows.moment)
         if live.status == "queued" or is_lost:
             return self.claim_row(rows, live, claim)
         raise LiveElsewhereError(live)
@@ -288,8 +280,7 @@ class Attempts(ABC):
         if build.cancelled_by or build.attempt >= rules.MAX_ATTEMPTS:
             return self._end_badly(rows, build, why, actor=actor)
         facts = {"status": "queued", "stage": "queued", "progress": 0, "error": why}
-        rows.change(build.id, **facts, **_free(), **_by(rows, actor))
-        return rows.one(build.id)
+        return rows.change(build.id, **facts, **_free(), **_by(rows, actor))
 
     def _end_badly(
         self, rows: BuildRows, build: Build, error: str, *, actor: str | None = None
@@ -310,16 +301,16 @@ class Attempts(ABC):
     ) -> Build:
         rules.require_build_transition(build.id, build.status, to)
         by = _by(rows, actor or build.lease_owner or build.requested_by)
-        rows.change(build.id, status=to, finished_at=by["updated_at"], **by, **_free(), **facts)
-        return rows.one(build.id)
+        ended = {"status": to, "finished_at": by["updated_at"], **by, **_free()}
+        return rows.change(build.id, **ended, **facts)
 
 
 def _by(rows: BuildRows, actor: str) -> dict[str, str]:
-    return {"updated_by": actor, "updated_at": timestamp(rows.moment())}
+    return {"updated_by": actor, "updated_at": timestamp(rows.moment)}
 
 
 def _leased(rows: BuildRows, claim: Claim, attempt: int, token: int) -> dict[str, Any]:
-    moment = timestamp(rows.moment())
+    moment = timestamp(rows.moment)
     return {
         "stage": "started",
         "attempt": attempt + 1,
@@ -337,7 +328,7 @@ def _free() -> dict[str, None]:
 
 
 def _until(rows: BuildRows, seconds: float) -> str:
-    return timestamp(rows.moment() + timedelta(seconds=seconds))
+    return timestamp(rows.moment + timedelta(seconds=seconds))
 
 
 def _held(rows: BuildRows, build: Build, wish: str) -> Build:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, true, update
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
@@ -37,7 +38,7 @@ class Builds(Attempts, Database):
     def live_build(self, manifest_hash: str) -> Build | None:
         """Return the build of a manifest hash that is queued, running or succeeded."""
         with self.reading() as connection:
-            return _live(connection, manifest_hash)
+            return _live_build(connection, manifest_hash)
 
     @contextlib.contextmanager
     def build_rows(self, *, durable: bool = True) -> Iterator[_Rows]:
@@ -60,7 +61,7 @@ class Builds(Attempts, Database):
         while True:
             with self.writing() as connection:
                 rows = _Rows(connection, self)
-                found = _next(connection, None if alone else timestamp(rows.moment()))
+                found = _next(connection, None if alone else timestamp(rows.moment))
                 if found is None:
                     return None
                 if build := self.claim_row(rows, found, claim):
@@ -116,12 +117,27 @@ class Builds(Attempts, Database):
             return _the_one(what, list({build.id: build for build in found}.values()))
 
 
+_one = select(tables.builds).where(tables.builds.c.id == bindparam("id"))
+_one_locked = _one.with_for_update()
+_live = select(tables.builds).where(
+    tables.builds.c.manifest_hash == bindparam("manifest_hash"),
+    among(tables.builds.c.status, rules.LIVE),
+)
 _last_succeeded = (
     select(tables.builds)
     .where(among(tables.builds.c.status, ("succeeded",)))
     .order_by(tables.builds.c.finished_at.desc(), *_newest_first)
     .limit(1)
 )
+_insert = insert(tables.builds).returning(tables.builds)
+_change = (
+    update(tables.builds).where(tables.builds.c.id == bindparam("of_id")).returning(tables.builds)
+)
+_exhume = delete(tables.tombstones).where(
+    tables.tombstones.c.manifest_hash == bindparam("manifest_hash")
+)
+# What is not there cannot be locked: two who find no build of a hash would both add one.
+_lock_hash = select(func.pg_advisory_xact_lock(func.hashtext(bindparam("manifest_hash"))))
 
 
 def one_build(connection: Connection, build_id: str, *, lock: bool = False) -> Build:
@@ -130,8 +146,8 @@ def one_build(connection: Connection, build_id: str, *, lock: bool = False) -> B
     Raises:
         RefusedError: there is none.
     """
-    query = select(tables.builds).where(tables.builds.c.id == build_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    query = _one_locked if lock else _one
+    row = connection.execute(query, {"id": build_id}).mappings().first()
     if row is None:
         raise refusals.unknown(build_id)
     return Build.from_row(row)
@@ -142,12 +158,8 @@ def begins_with(column: Column[str], prefix: str) -> ColumnElement[bool]:
     return and_(column >= prefix, column < prefix + _LAST_CHARACTER)
 
 
-def _live(connection: Connection, manifest_hash: str) -> Build | None:
-    columns = tables.builds.c
-    query = select(tables.builds).where(
-        columns.manifest_hash == manifest_hash, among(columns.status, rules.LIVE)
-    )
-    row = connection.execute(query).mappings().first()
+def _live_build(connection: Connection, manifest_hash: str) -> Build | None:
+    row = connection.execute(_live, {"manifest_hash": manifest_hash}).mappings().first()
     return Build.from_row(row) if row else None
 
 
@@ -170,50 +182,48 @@ def _next(connection: Connection, moment: str | None) -> Build | None:
     return Build.from_row(row) if row else None
 
 
-class _Rows(NamedTuple):
+class _Rows:
     """The rows of builds in a transaction of SQLAlchemy's."""
 
-    connection: Connection
-    database: Database
+    def __init__(self, connection: Connection, database: Database) -> None:
+        self._connection = connection
+        self._database = database
 
+    @cached_property
     def moment(self) -> datetime:
-        return self.database.moment(self.connection)
+        return self._database.moment(self._connection)
 
     def one(self, build_id: str) -> Build:
-        return one_build(self.connection, build_id, lock=True)
+        return one_build(self._connection, build_id, lock=True)
 
     def live(self, manifest_hash: str) -> Build | None:
-        if self.connection.dialect.name == "postgresql":
-            # What is not there cannot be locked: two who find none would both add one.
-            self.connection.execute(
-                select(func.pg_advisory_xact_lock(func.hashtext(manifest_hash)))
-            )
-        return _live(self.connection, manifest_hash)
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(_lock_hash, {"manifest_hash": manifest_hash})
+        return _live_build(self._connection, manifest_hash)
 
     def last_succeeded(self) -> Build | None:
-        row = self.connection.execute(_last_succeeded).mappings().first()
+        row = self._connection.execute(_last_succeeded).mappings().first()
         return Build.from_row(row) if row else None
 
-    def insert(self, row: Mapping[str, Any]) -> None:
-        self.connection.execute(insert(tables.builds).values(dict(row)))
+    def insert(self, row: Mapping[str, Any]) -> Build:
+        return Build.from_row(self._connection.execute(_insert, row).mappings().one())
 
     def exhume(self, manifest_hash: str) -> None:
-        buried = tables.tombstones.c.manifest_hash == manifest_hash
-        self.connection.execute(delete(tables.tombstones).where(buried))
+        self._connection.execute(_exhume, {"manifest_hash": manifest_hash})
 
-    def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
-        of_build = tables.builds.c.id == build_id
-        self.connection.execute(update(tables.builds).where(of_build).values(columns))
+    def change(self, build_id: str, **columns: Any) -> Build:  # noqa: ANN401 - columns
+        values = {"of_id": build_id, **columns}
+        return Build.from_row(self._connection.execute(_change, values).mappings().one())
 
     def say(self, build_id: str, lines: Sequence[str]) -> None:
-        columns, at = tables.build_lines.c, timestamp(self.moment())
+        columns, at = tables.build_lines.c, timestamp(self.moment)
         last = select(func.max(columns.number)).where(columns.build_id == build_id)
-        first = (self.connection.execute(last).scalar() or 0) + 1
+        first = (self._connection.execute(last).scalar() or 0) + 1
         rows = [
             {"build_id": build_id, "number": number, "at": at, "line": line}
             for number, line in enumerate(lines, first)
         ]
-        self.connection.execute(insert(tables.build_lines), rows)
+        self._connection.execute(insert(tables.build_lines), rows)
 
 
 def _by_id(connection: Connection, prefix: str) -> list[Build]:

@@ -8,16 +8,36 @@ that are kept elsewhere (guard against truncation, reliability of a linear log).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from xtask.digest import canonical_json, sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from xtask.records.values import Event
 
-Execute = Callable[[str, Mapping[str, Any]], Iterable[Mapping[str, Any]]]
-"""Runs one statement with named parameters in the open transaction and gives its rows."""
+
+class Row(Protocol):
+    """A row by the names of its columns, as either driver gives it."""
+
+    def keys(self) -> Iterable[str]:
+        """Return the names."""
+
+    def __getitem__(self, name: str, /) -> Any:  # noqa: ANN401 - any column
+        """Return a value."""
+
+
+class Transaction(Protocol):
+    """An open transaction, whichever driver holds it; parameters have names."""
+
+    def rows(self, statement: str, values: Mapping[str, Any]) -> Sequence[Row]:
+        """Run one statement and return its rows."""
+
+    def each(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run one statement with each of these values."""
+
 
 GENESIS: Final = sha256(b"")
 """What the first event has before it."""
@@ -50,56 +70,63 @@ _LATER: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     )
 }  # fmt: skip
 
-_UNSEALED = "SELECT * FROM events WHERE hash IS NULL ORDER BY id"
-_HEAD = "SELECT seq, hash FROM events WHERE hash IS NOT NULL ORDER BY seq DESC LIMIT 1"
+# The end of the chain, if it has one, and what is not in it yet.
+_END = (
+    "SELECT * FROM events WHERE seq = (SELECT max(seq) FROM events)"
+    " UNION ALL SELECT * FROM events WHERE hash IS NULL ORDER BY id"
+)
 _SEAL = (
     "UPDATE events SET seq = :seq, facts = :facts, prev_hash = :prev_hash, hash = :hash"
     " WHERE id = :id"
 )
-_TELL = "INSERT INTO outbox (event_id, created_at) VALUES (:id, :at)"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('xtask.events'))"
+_TELL = (
+    "INSERT INTO outbox (event_id, created_at)"
+    " SELECT id, at FROM events WHERE hash IS NULL AND subject <> 'build'"
+    " ON CONFLICT (event_id) DO NOTHING"
+)
+# Nobody waits for anybody who has nothing to seal.
+_LOCK = (
+    "SELECT pg_advisory_xact_lock(hashtext('xtask.events'))"
+    " WHERE EXISTS (SELECT 1 FROM events WHERE hash IS NULL)"
+)
 
 _HASHED = ("subject", "subject_id", "from_status", "to_status", "actor", "detail", "at", "facts")
 
 
-def seal(execute: Execute, *, serialise: bool) -> None:
+def seal(transaction: Transaction, *, serialise: bool) -> None:
     """Seal the events that the open transaction wrote, and put those of releases in the outbox.
 
     Args:
-        execute: the transaction.
+        transaction: what wrote them.
         serialise: other transactions may seal at the same time (PostgreSQL): wait for them.
     """
-    events = list(execute(_UNSEALED, {}))
+    if serialise and not transaction.rows(_LOCK, {}):
+        return
+    found = transaction.rows(_END, {})
+    events = [event for event in found if event["hash"] is None]
     if not events:
         return
-    if serialise:
-        list(execute(_LOCK, {}))
-        # Who had the lock may have sealed what a migration or a raw statement left.
-        events = list(execute(_UNSEALED, {}))
-    head = next(iter(execute(_HEAD, {})), None)
-    seq, last = (head["seq"], head["hash"]) if head else (0, GENESIS)
-    for event in events:
-        seq += 1
-        facts = canonical_json(read_facts(execute, event)).decode()
-        link = event_hash(last, seq, {**dict(event), "facts": facts})
-        row = {"id": event["id"], "seq": seq, "facts": facts, "prev_hash": last, "hash": link}
-        execute(_SEAL, row)
-        if event["subject"] != "build":
-            execute(_TELL, {"id": event["id"], "at": event["at"]})
+    seq, last = next(((row["seq"], row["hash"]) for row in found if row["hash"]), (0, GENESIS))
+    rows = {
+        (subject, key): transaction.rows(_row_of(subject), {"id": key})[0]
+        for subject, key in dict.fromkeys(map(_of, events))
+    }
+    sealed = list[dict[str, Any]]()
+    for number, event in enumerate(events, seq + 1):
+        names, row = fact_columns(event["subject"], event["to_status"]), rows[_of(event)]
+        facts = canonical_json({name: row[name] for name in names}).decode()
+        link = event_hash(last, number, dict(event) | {"facts": facts})
+        sealed.append(
+            {"id": event["id"], "seq": number, "facts": facts, "prev_hash": last, "hash": link}
+        )
         last = link
+    transaction.rows(_TELL, {})
+    transaction.each(_SEAL, sealed)
 
 
 def event_hash(before: str, seq: int, event: Mapping[str, Any]) -> str:
     """Return the hash that binds an event to its place and to everything before it."""
     return sha256(canonical_json([before, seq, *(event[name] for name in _HASHED)]))
-
-
-def read_facts(execute: Execute, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what never changes any more about the subject of an event, as its row has it now."""
-    table, _ = FACTS[event["subject"]]
-    names = ", ".join(fact_columns(event["subject"], event["to_status"]))
-    query = f"SELECT {names} FROM {table} WHERE id = :id"  # noqa: S608 - our own names
-    return dict(next(iter(execute(query, {"id": event["subject_id"]}))))
 
 
 def fact_columns(subject: str, status: str) -> tuple[str, ...]:
@@ -127,3 +154,16 @@ def broken_link(before: str, seq: int, event: Event) -> str | None:
     if event_hash(before, seq, values) != event.hash:
         return "it does not have the content of its hash"
     return None
+
+
+def _of(event: Row) -> tuple[str, str]:
+    return event["subject"], event["subject_id"]
+
+
+@cache
+def _row_of(subject: str) -> str:
+    """Return the query of everything that an event of a subject may vouch for."""
+    table, known = FACTS[subject]
+    later = [names for (of, _), names in _LATER.items() if of == subject]
+    names = ", ".join(dict.fromkeys(name for group in (known, *later) for name in group))
+    return f"SELECT {names} FROM {table} WHERE id = :id"  # noqa: S608 - our own names

@@ -6,22 +6,29 @@ with a token: a process that was taken for dead, and wakes up, is refused.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
-from xtask.records.builds import one_build
+from xtask.records.environments import require_environment
 from xtask.records.holds import hold_of, place_hold
-from xtask.records.releases import active, locked_release
-from xtask.records.requests import Requests, refuse_held
+from xtask.records.moves import change, move
+from xtask.records.releases import active, approvals_of, locked_release, one_release
+from xtask.records.requests import (
+    Requests,
+    modules_delta,
+    refuse_held,
+    refuse_in_flight,
+)
 from xtask.records.values import Release, timestamp
 from xtask.settings import LEASE_SECONDS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from xtask.records.values import Claim, ReleaseRequest
@@ -39,10 +46,11 @@ class Deployments(Requests):
             RefusedError: see `request_release` and `deploy_release`.
         """
         with self.writing() as connection:
-            release = self._request(connection, request)
+            moment = self.locked(connection, request.environment)
+            release = self.request(connection, request, moment)
             # An older one is what the same command made before; a new one may have to wait.
             is_new = release.status == "approved"
-            return self._deploy(connection, release, claim) if is_new else release
+            return _begin(connection, release, claim, moment) if is_new else release
 
     def deploy_release(self, release_id: str, claim: Claim) -> Release:
         """Record that an approved release begins; its predecessor is what is active now.
@@ -56,7 +64,13 @@ class Deployments(Requests):
         """
         with self.writing() as connection:
             release = locked_release(connection, release_id)
-            return self._deploy(connection, release, claim)
+            moment = self.moment(connection)
+            if release.status == "pending":
+                _require_approved(connection, release)
+                release = move(connection, release, "approved", timestamp(moment))
+            if release.kind == "promote":
+                refuse_held(hold_of(connection, release.environment))
+            return _begin(connection, release, claim, moment)
 
     def take_over(self, release_id: str, claim: Claim, *, alone: bool = False) -> Release:
         """Continue a release whose process gave no sign of life; it is fenced from here on.
@@ -79,7 +93,7 @@ class Deployments(Requests):
                     help=f"wait until it ends; without a sign of life until {release.lease_until}"
                     " `xtask resume` takes it over",
                 )
-            return self._write(connection, release, self._lease(connection, claim, release))
+            return change(connection, release, **_lease(self.moment(connection), claim, release))
 
     def renew_release(self, release: Release, seconds: float = LEASE_SECONDS) -> Release:
         """Give a sign of life.
@@ -92,12 +106,13 @@ class Deployments(Requests):
             if held.status not in rules.LEASED:
                 raise RefusedError(f"release {held.id} is {held.status}: nobody deploys it")
             until = timestamp(self.moment(connection) + timedelta(seconds=seconds))
-            return self._write(connection, held, {"lease_until": until})
+            return change(connection, held, lease_until=until)
 
     def verify_release(self, release: Release) -> Release:
         """Record that traffic is about to switch and what serves is being checked."""
         with self.writing() as connection:
-            return self._move(connection, _held(connection, release), "verifying")
+            held = _held(connection, release)
+            return move(connection, held, "verifying", self.timestamp(connection))
 
     def activate_release(self, release: Release, *, actor: str | None = None) -> Release:
         """Record that the release was seen serving; in the same transaction the old one ends.
@@ -111,10 +126,10 @@ class Deployments(Requests):
             now, by = self.timestamp(connection), actor or held.actor
             if old := active(connection, held.environment):
                 # The old row first: a partial unique index is checked row by row.
-                self._move(connection, old, rules.ends_as(held), actor=by, ended_at=now)
+                move(connection, old, rules.ends_as(held), now, actor=by, ended_at=now)
                 if held.kind == "rollback":
-                    self._hold(connection, held, old)
-            return self._move(connection, held, "active", actor=by, activated_at=now, **_free())
+                    self._hold(connection, held, old, now)
+            return move(connection, held, "active", now, actor=by, activated_at=now, **_free())
 
     def recover_release(self, release: Release, error: str) -> Release:
         """Record that what served before is being brought back, once and for all.
@@ -125,9 +140,8 @@ class Deployments(Requests):
         with self.writing() as connection:
             held = _held(connection, release)
             attempts = held.recovery_attempts + 1
-            return self._move(
-                connection, held, "recovering", error=error, recovery_attempts=attempts
-            )
+            at = self.timestamp(connection)
+            return move(connection, held, "recovering", at, error=error, recovery_attempts=attempts)
 
     def fail_release(self, release: Release, error: str, *, actor: str | None = None) -> Release:
         """Record that the release does not serve, and why; its predecessor stays active.
@@ -139,42 +153,18 @@ class Deployments(Requests):
         """
         with self.writing() as connection:
             held = _held(connection, release)
-            facts = {"error": error, "ended_at": self.timestamp(connection)}
-            return self._move(connection, held, "failed", actor=actor, **facts, **_free())
+            at = self.timestamp(connection)
+            facts = {"error": error, "ended_at": at, **_free()}
+            return move(connection, held, "failed", at, actor=actor, **facts)
 
     def require_recovery(self, release: Release, error: str) -> Release:
         """Record that nobody knows what serves; the environment stays taken until that is known."""
         with self.writing() as connection:
             held = _held(connection, release)
-            return self._move(connection, held, "recovery_required", error=error, **_free())
+            at = self.timestamp(connection)
+            return move(connection, held, "recovery_required", at, error=error, **_free())
 
-    def _deploy(self, connection: Connection, release: Release, claim: Claim) -> Release:
-        if release.status == "pending":
-            self._require_approved(connection, release)
-            release = self._move(connection, release, "approved")
-        rules.require_release_transition(release.id, release.status, "deploying")
-        if release.kind == "promote":
-            refuse_held(hold_of(connection, release.environment))
-        before = active(connection, release.environment)
-        if release.kind == "redeploy" and (before is None or before.build_id != release.build_id):
-            raise RefusedError(f"{release.environment} does not serve this build any more")
-        now = one_build(connection, release.build_id).modules
-        then = one_build(connection, before.build_id).modules if before else ()
-        generations = select(func.max(tables.releases.c.generation)).where(
-            tables.releases.c.environment == release.environment
-        )
-        return self._move(
-            connection,
-            release,
-            "deploying",
-            generation=(connection.execute(generations).scalar() or 0) + 1,
-            previous_release_id=before.id if before else None,
-            modules_delta=asdict(rules.modules_delta(then, now)),
-            deployed_at=self.timestamp(connection),
-            **self._lease(connection, claim, release),
-        )
-
-    def _hold(self, connection: Connection, rollback: Release, bad: Release) -> None:
+    def _hold(self, connection: Connection, rollback: Release, bad: Release, at: str) -> None:
         if hold_of(connection, rollback.environment):
             return
         place_hold(
@@ -187,17 +177,43 @@ class Deployments(Requests):
                 "release_id": rollback.id,
                 "actor": rollback.actor,
                 "reason": f"rolled back: {rollback.reason}",
-                "created_at": self.timestamp(connection),
+                "created_at": at,
             },
         )
 
-    def _lease(self, connection: Connection, claim: Claim, release: Release) -> dict[str, Any]:
-        until = self.moment(connection) + timedelta(seconds=claim.seconds)
-        return {
-            "lease_owner": claim.owner,
-            "lease_token": release.lease_token + 1,
-            "lease_until": timestamp(until),
-        }
+
+_last_generation = select(func.max(tables.releases.c.generation)).where(
+    tables.releases.c.environment == bindparam("environment")
+)
+
+
+def _begin(connection: Connection, release: Release, claim: Claim, moment: datetime) -> Release:
+    """Give an approved release its place behind what is active now, and to whom deploys it."""
+    rules.require_release_transition(release.id, release.status, "deploying")
+    before = active(connection, release.environment)
+    if release.kind == "redeploy" and (before is None or before.build_id != release.build_id):
+        raise RefusedError(f"{release.environment} does not serve this build any more")
+    last = connection.execute(_last_generation, {"environment": release.environment}).scalar()
+    at = timestamp(moment)
+    return move(
+        connection,
+        release,
+        "deploying",
+        at,
+        generation=(last or 0) + 1,
+        previous_release_id=before.id if before else None,
+        modules_delta=modules_delta(connection, before, release.build_id),
+        deployed_at=at,
+        **_lease(moment, claim, release),
+    )
+
+
+def _lease(moment: datetime, claim: Claim, release: Release) -> dict[str, Any]:
+    return {
+        "lease_owner": claim.owner,
+        "lease_token": release.lease_token + 1,
+        "lease_until": timestamp(moment + timedelta(seconds=claim.seconds)),
+    }
 
 
 def _free() -> dict[str, None]:
@@ -206,7 +222,8 @@ def _free() -> dict[str, None]:
 
 def _held(connection: Connection, release: Release) -> Release:
     """Return the row of a release that the caller still has."""
-    found = locked_release(connection, release.id)
+    require_environment(connection, release.environment, lock=True)
+    found = one_release(connection, release.id)
     if found.lease_token != release.lease_token:
         raise RefusedError(
             f"release {release.id} is in the hands of {found.lease_owner or found.status} now:"
@@ -214,3 +231,13 @@ def _held(connection: Connection, release: Release) -> Release:
             help="nothing more of it is recorded; look at `xtask status`",
         )
     return found
+
+
+def _require_approved(connection: Connection, release: Release) -> None:
+    count = len(approvals_of(connection, release.id))
+    if count < release.approvals_needed:
+        raise RefusedError(
+            f"release {release.id} has {count} of {release.approvals_needed} approvals",
+            help=f"somebody other than {release.actor}: `xtask approve {release.id}`",
+        )
+    refuse_in_flight(connection, release.environment)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from xtask.records import chain, refusals, schema
@@ -69,7 +70,7 @@ class DirectBuilds(Attempts):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield _Rows(self._connection, self.now)
-                chain.seal(self._connection.execute, serialise=False)
+                chain.seal(_Transaction(self._connection), serialise=False)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -87,11 +88,28 @@ class DirectBuilds(Attempts):
         self.close()
 
 
-class _Rows(NamedTuple):
-    """The rows of builds in a transaction of the driver's."""
+class _Transaction(NamedTuple):
+    """What is sealed at its end; see `chain.Transaction`."""
 
     connection: sqlite3.Connection
-    moment: Callable[[], datetime]
+
+    def rows(self, statement: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        return self.connection.execute(statement, values).fetchall()
+
+    def each(self, statement: str, values: Sequence[Mapping[str, Any]]) -> None:
+        self.connection.executemany(statement, values)
+
+
+class _Rows:
+    """The rows of builds in a transaction of the driver's."""
+
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._now = now
+
+    @cached_property
+    def moment(self) -> datetime:
+        return self._now()
 
     def one(self, build_id: str) -> Build:
         build = self._first(_ONE, build_id)
@@ -105,26 +123,31 @@ class _Rows(NamedTuple):
     def last_succeeded(self) -> Build | None:
         return self._first(_LAST)
 
-    def insert(self, row: Mapping[str, Any]) -> None:
+    def insert(self, row: Mapping[str, Any]) -> Build:
         names, places = ", ".join(row), ", ".join("?" * len(row))
         statement = f"INSERT INTO builds ({names}) VALUES ({places})"  # noqa: S608 - our own names
-        self.connection.execute(statement, _encoded(row))
+        return self._changed(statement, _encoded(row))
 
     def exhume(self, manifest_hash: str) -> None:
-        self.connection.execute(_EXHUME, (manifest_hash,))
+        self._connection.execute(_EXHUME, (manifest_hash,))
 
-    def change(self, build_id: str, **columns: Any) -> None:  # noqa: ANN401 - columns
+    def change(self, build_id: str, **columns: Any) -> Build:  # noqa: ANN401 - columns
         settings = ", ".join(f"{name} = ?" for name in columns)
         statement = f"UPDATE builds SET {settings} WHERE id = ?"  # noqa: S608 - our own names
-        self.connection.execute(statement, [*_encoded(columns), build_id])
+        return self._changed(statement, [*_encoded(columns), build_id])
 
     def say(self, build_id: str, lines: Sequence[str]) -> None:
-        at = timestamp(self.moment())
-        self.connection.executemany(_LINE, [(build_id, at, line, build_id) for line in lines])
+        at = timestamp(self.moment)
+        self._connection.executemany(_LINE, [(build_id, at, line, build_id) for line in lines])
 
     def _first(self, query: str, *values: str) -> Build | None:
-        row = self.connection.execute(query, values).fetchone()
+        row = self._connection.execute(query, values).fetchone()
         return decoded(row) if row else None
+
+    def _changed(self, statement: str, values: list[Any]) -> Build:
+        # All rows are fetched: the statement has ended when the transaction does.
+        (row,) = self._connection.execute(f"{statement} RETURNING *", values).fetchall()
+        return decoded(row)
 
 
 def open_direct(

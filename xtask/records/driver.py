@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from xtask.errors import UsageError
+
 if TYPE_CHECKING:
     import sqlite3
 
 _PAUSE_MS = 10
+_OLDEST = (3, 35)
+"""The first version with RETURNING."""
 
 
 def prepare(connection: sqlite3.Connection, patience: float) -> None:
@@ -17,7 +21,11 @@ def prepare(connection: sqlite3.Connection, patience: float) -> None:
     Args:
         connection: one that was just opened.
         patience: seconds to wait for a lock that another process holds.
+
+    Raises:
+        UsageError: this Python's SQLite is too old.
     """
+    _require_version()
     # The driver's implicit transactions begin too late; SQLAlchemy's begin event does it instead.
     connection.isolation_level = None
     for pragma in (
@@ -30,6 +38,16 @@ def prepare(connection: sqlite3.Connection, patience: float) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     _enter_wal(connection, round(patience * 1000) // _PAUSE_MS)
+
+
+def _require_version() -> None:
+    import sqlite3  # noqa: PLC0415 - start-up
+
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise UsageError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, which cannot return what it changed",
+            help="take a Python with SQLite 3.35 (2021) or newer",
+        )
 
 
 def _enter_wal(connection: sqlite3.Connection, retries: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 
 from xtask.errors import RefusedError
 from xtask.records import tables
@@ -31,10 +31,20 @@ class Environments(Database):
 
     def environment_names(self) -> tuple[str, ...]:
         """Return the names of all environments by rank, then by name."""
-        columns = tables.environments.c
-        query = select(columns.name).order_by(columns.rank, columns.name)
         with self.reading() as connection:
-            return tuple(connection.execute(query).scalars())
+            return names_by_rank(connection)
+
+
+_by_rank = select(tables.environments.c.name).order_by(
+    tables.environments.c.rank, tables.environments.c.name
+)
+_named = select(tables.environments.c.name).where(tables.environments.c.name == bindparam("name"))
+_locked = _named.with_for_update()
+
+
+def names_by_rank(connection: Connection) -> tuple[str, ...]:
+    """Return the names of all environments by rank, then by name."""
+    return tuple(connection.execute(_by_rank).scalars())
 
 
 def require_environment(connection: Connection, name: str, *, lock: bool = False) -> None:
@@ -42,9 +52,8 @@ def require_environment(connection: Connection, name: str, *, lock: bool = False
 
     On SQLite the whole transaction is that lock.
     """
-    names = tables.environments.c.name
-    query = select(names).where(names == name)
-    if connection.execute(query.with_for_update() if lock else query).first() is None:
+    if connection.execute(_locked if lock else _named, {"name": name}).first() is None:
+        names = tables.environments.c.name
         known = ", ".join(connection.execute(select(names).order_by(names)).scalars())
         raise RefusedError(
             f"no environment {name!r} is recorded", help=f"known: {known or 'none yet'}"

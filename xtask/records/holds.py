@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from xtask.errors import RefusedError
 from xtask.records import tables
@@ -49,15 +49,12 @@ class Holds(Database):
             RefusedError: there is none of this id that is not lifted, or no reason is given.
         """
         _require_reason(reason)
-        columns = tables.holds.c
         with self.writing() as connection:
             found = _one(connection, hold_id)
             if found.lifted_at is not None:
                 raise RefusedError(f"hold {hold_id} was lifted by {found.lifted_by} already")
-            facts = {"lifted_by": actor, "lifted_reason": reason.strip()}
-            facts["lifted_at"] = self.timestamp(connection)
-            connection.execute(update(tables.holds).where(columns.id == hold_id).values(facts))
-            return _one(connection, hold_id)
+            at = self.timestamp(connection)
+            return end_hold(connection, hold_id, actor=actor, reason=reason, at=at)
 
     def environment_hold(self, environment: str) -> Hold | None:
         """Return the hold of an environment, None when it is free."""
@@ -86,20 +83,28 @@ class Holds(Database):
         return place_hold(connection, facts | who | {"created_at": self.timestamp(connection)})
 
 
+_of_environment = select(tables.holds).where(
+    tables.holds.c.environment == bindparam("environment"), tables.holds.c.lifted_at.is_(None)
+)
+
+
 def hold_of(connection: Connection, environment: str) -> Hold | None:
     """Return the hold of an environment, None when it is free."""
-    columns = tables.holds.c
-    query = select(tables.holds).where(
-        columns.environment == environment, columns.lifted_at.is_(None)
-    )
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_of_environment, {"environment": environment}).mappings().first()
     return Hold(**row) if row else None
 
 
 def place_hold(connection: Connection, row: dict[str, Any]) -> Hold:
     """Add a hold in an open transaction."""
-    connection.execute(insert(tables.holds).values(row))
-    return _one(connection, row["id"])
+    placed = insert(tables.holds).returning(tables.holds)
+    return Hold(**connection.execute(placed, row).mappings().one())
+
+
+def end_hold(connection: Connection, hold_id: str, *, actor: str, reason: str, at: str) -> Hold:
+    """End a hold in an open transaction."""
+    facts = {"lifted_by": actor, "lifted_reason": reason.strip(), "lifted_at": at}
+    ended = update(tables.holds).where(tables.holds.c.id == hold_id).returning(tables.holds)
+    return Hold(**connection.execute(ended, facts).mappings().one())
 
 
 def _one(connection: Connection, hold_id: str) -> Hold:

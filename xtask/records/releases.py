@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
@@ -15,7 +16,7 @@ from xtask.records.environments import require_environment
 from xtask.records.values import Approval, Release, RollbackPlan
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from xtask.records.values import Build, ReleaseRequest, ReleaseStatus
 
@@ -50,14 +51,8 @@ class Releases(Database):
 
     def approvals(self, release_id: str) -> tuple[Approval, ...]:
         """Return who has approved a release, first to last."""
-        columns = tables.approvals.c
-        query = (
-            select(columns.release_id, columns.actor, columns.reason, columns.at)
-            .where(columns.release_id == release_id)
-            .order_by(columns.at, columns.actor)
-        )
         with self.reading() as connection:
-            return tuple(Approval(**row) for row in connection.execute(query).mappings())
+            return approvals_of(connection, release_id)
 
     def served(self, environment: str, build_id: str) -> tuple[Release, ...]:
         """Return the releases of the build that were ever active in the environment, in order."""
@@ -153,14 +148,16 @@ def locked_release(connection: Connection, release_id: str) -> Release:
     return one_release(connection, release_id)
 
 
+_one = select(tables.releases).where(tables.releases.c.id == bindparam("id"))
+
+
 def one_release(connection: Connection, release_id: str) -> Release:
     """Return the release of an id.
 
     Raises:
         RefusedError: there is none.
     """
-    query = select(tables.releases).where(tables.releases.c.id == release_id)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_one, {"id": release_id}).mappings().first()
     if row is None:
         raise RefusedError(
             f"no release {release_id!r} is recorded", help="list them: `xtask releases`"
@@ -172,17 +169,35 @@ def with_status(
     connection: Connection, environment: str, statuses: tuple[ReleaseStatus, ...]
 ) -> Release | None:
     """Return a release of the environment that has one of these statuses."""
-    columns = tables.releases.c
-    query = select(tables.releases).where(
-        columns.environment == environment, among(columns.status, statuses)
-    )
-    row = connection.execute(query).mappings().first()
+    found = connection.execute(_with_status(statuses), {"environment": environment})
+    row = found.mappings().first()
     return Release.from_row(row) if row else None
+
+
+@cache
+def _with_status(statuses: tuple[ReleaseStatus, ...]) -> Select[Any]:
+    columns = tables.releases.c
+    return select(tables.releases).where(
+        columns.environment == bindparam("environment"), among(columns.status, statuses)
+    )
 
 
 def active(connection: Connection, environment: str) -> Release | None:
     """Return what the environment serves."""
     return with_status(connection, environment, ("active",))
+
+
+_approvals = (
+    select(*tables.approvals.c["release_id", "actor", "reason", "at"])
+    .where(tables.approvals.c.release_id == bindparam("release_id"))
+    .order_by(tables.approvals.c.at, tables.approvals.c.actor)
+)
+
+
+def approvals_of(connection: Connection, release_id: str) -> tuple[Approval, ...]:
+    """Return who has approved a release, first to last."""
+    found = connection.execute(_approvals, {"release_id": release_id})
+    return tuple(Approval(**row) for row in found.mappings())
 
 
 def same_command(

@@ -8,25 +8,28 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
 from xtask.records.builds import one_build
 from xtask.records.connection import Database
 from xtask.records.environments import require_environment
-from xtask.records.holds import hold_of
+from xtask.records.holds import end_hold, hold_of
+from xtask.records.moves import move
 from xtask.records.releases import (
     active,
+    approvals_of,
     locked_release,
-    one_release,
     require_planned,
     same_command,
     with_status,
 )
-from xtask.records.values import Release, release_id, timestamp
+from xtask.records.values import BuildModule, Release, release_id, timestamp
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from xtask.records.values import Build, Hold, ReleaseRequest, ReleaseStatus
@@ -46,7 +49,8 @@ class Requests(Database):
                 the same key.
         """
         with self.writing() as connection:
-            return self._request(connection, request)
+            moment = self.locked(connection, request.environment)
+            return self.request(connection, request, moment)
 
     def approve_release(self, release_id: str, *, actor: str, reason: str = "") -> Release:
         """Record that somebody agrees; with the last yes that it needs the release is approved.
@@ -65,20 +69,20 @@ class Requests(Database):
                     f"{actor} asked for {release.id} and cannot approve it",
                     help="somebody else has to: four eyes see more than two",
                 )
-            given = tables.approvals.c
-            count = select(func.count()).where(given.release_id == release.id)
-            if connection.execute(count.where(given.actor == actor)).scalar_one():
+            given = approvals_of(connection, release.id)
+            if actor in {each.actor for each in given}:
                 raise RefusedError(f"{actor} has approved {release.id} already")
+            at = self.timestamp(connection)
             row = {
                 "release_id": release.id, "actor": actor, "plan_digest": release.plan_digest,
-                "reason": reason, "at": self.timestamp(connection),
+                "reason": reason, "at": at,
             }  # fmt: skip
-            connection.execute(insert(tables.approvals).values(row))
-            enough = connection.execute(count).scalar_one() >= release.approvals_needed
+            connection.execute(insert(tables.approvals), row)
+            enough = len(given) + 1 >= release.approvals_needed
             taken = with_status(connection, release.environment, rules.IN_FLIGHT)
             if not enough or taken or hold_of(connection, release.environment):
                 return release
-            return self._move(connection, release, "approved", actor=actor)
+            return move(connection, release, "approved", at, actor=actor)
 
     def reject_release(self, release_id: str, error: str, *, actor: str) -> Release:
         """Record that a release which has not begun is not wanted, and why."""
@@ -88,109 +92,65 @@ class Requests(Database):
         """Record that a release which has not begun is taken back, and why."""
         return self._end_unbegun(release_id, "cancelled", error, actor)
 
-    def _request(self, connection: Connection, request: ReleaseRequest) -> Release:
+    def locked(self, connection: Connection, environment: str) -> datetime:
+        """Lock an environment until the commit; return the moment from which on it is."""
+        require_environment(connection, environment, lock=True)
+        return self.moment(connection)
+
+    def request(self, connection: Connection, request: ReleaseRequest, moment: datetime) -> Release:
+        """Record that somebody wants a build to serve a locked environment; see above."""
         if not request.reason.strip():
             raise RefusedError("a release needs a reason", help="say why: --reason TEXT")
-        require_environment(connection, request.environment, lock=True)
         command = (request.environment, request.key, request.request_digest)
         if same := same_command(connection, *command):
             return same
         build = _require_succeeded(one_build(connection, request.build_id))
         _exhume(connection, build)
-        self._require_free(connection, request)
+        at = timestamp(moment)
+        _require_free(connection, request, at)
         if request.restores is not None:
             require_planned(connection, request, build)
-        moment = self.moment(connection)
-        row = self._row(connection, request, build) | {
+        row = _row(connection, request, build) | {
             "id": release_id(moment, self.new_id()),
-            "created_at": timestamp(moment),
-            "updated_at": timestamp(moment),
+            "created_at": at,
+            "updated_at": at,
         }
-        connection.execute(insert(tables.releases).values(row))
-        release = one_release(connection, row["id"])
-        return release if request.approvals else self._move(connection, release, "approved")
-
-    def _row(self, connection: Connection, request: ReleaseRequest, build: Build) -> dict[str, Any]:
-        before = active(connection, request.environment)
-        then = one_build(connection, before.build_id).modules if before else ()
-        return {
-            "environment": request.environment,
-            "kind": request.kind,
-            "status": "pending",
-            "build_id": build.id,
-            "manifest_hash": build.manifest_hash,
-            "image_digest": build.image_digest,
-            "target": request.target,
-            "port": request.port,
-            "restores_release_id": request.restores,
-            "actor": request.actor,
-            "reason": request.reason.strip(),
-            "plan_digest": request.plan_digest,
-            "approvals_needed": request.approvals,
-            "migration_class": request.migration_class,
-            "passed_freeze": request.passed_freeze,
-            "modules_delta": asdict(rules.modules_delta(then, build.modules)),
-            "idempotency_key": request.key,
-            "request_digest": request.request_digest,
-            "recovery_attempts": 0,
-            "lease_token": 0,
-            "updated_by": request.actor,
-        }
-
-    def _require_free(self, connection: Connection, request: ReleaseRequest) -> None:
-        """Refuse what another release or a hold forbids; a promotion may end a hold."""
-        if request.approvals == 0:
-            _refuse_in_flight(connection, request.environment)
-        hold = hold_of(connection, request.environment)
-        if hold is None or request.kind != "promote":
-            return
-        if not request.lift_hold:
-            refuse_held(hold)
-        lift = update(tables.holds).where(tables.holds.c.id == hold.id)
-        facts = {
-            "lifted_by": request.actor, "lifted_reason": request.reason.strip(),
-            "lifted_at": self.timestamp(connection),
-        }  # fmt: skip
-        connection.execute(lift.values(facts))
-
-    def _require_approved(self, connection: Connection, release: Release) -> None:
-        given = select(func.count()).where(tables.approvals.c.release_id == release.id)
-        count = connection.execute(given).scalar_one()
-        if count < release.approvals_needed:
-            raise RefusedError(
-                f"release {release.id} has {count} of {release.approvals_needed} approvals",
-                help=f"somebody other than {release.actor}: `xtask approve {release.id}`",
-            )
-        _refuse_in_flight(connection, release.environment)
+        release = Release.from_row(connection.execute(_insert, row).mappings().one())
+        return release if request.approvals else move(connection, release, "approved", at)
 
     def _end_unbegun(self, release_id: str, to: ReleaseStatus, error: str, actor: str) -> Release:
         if not error.strip():
             raise RefusedError("this needs a reason", help="say why: --reason TEXT")
         with self.writing() as connection:
             release = locked_release(connection, release_id)
-            facts = {"error": error, "ended_at": self.timestamp(connection)}
-            return self._move(connection, release, to, actor=actor, **facts)
-
-    def _move(
-        self,
-        connection: Connection,
-        release: Release,
-        to: ReleaseStatus,
-        *,
-        actor: str | None = None,
-        **facts: Any,  # noqa: ANN401 - columns
-    ) -> Release:
-        rules.require_release_transition(release.id, release.status, to)
-        by = {"updated_by": actor or release.actor, "updated_at": self.timestamp(connection)}
-        return self._write(connection, release, {"status": to, **by, **facts})
-
-    def _write(self, connection: Connection, release: Release, columns: dict[str, Any]) -> Release:
-        of_release = tables.releases.c.id == release.id
-        connection.execute(update(tables.releases).where(of_release).values(columns))
-        return one_release(connection, release.id)
+            at = self.timestamp(connection)
+            return move(connection, release, to, at, actor=actor, error=error, ended_at=at)
 
 
-def _refuse_in_flight(connection: Connection, environment: str) -> None:
+_insert = insert(tables.releases).returning(tables.releases)
+_modules = select(tables.builds.c.id, tables.builds.c.modules).where(
+    tables.builds.c.id.in_([bindparam("before"), bindparam("after")])
+)
+_buried = select(tables.tombstones.c.deleted_at).where(
+    tables.tombstones.c.manifest_hash == bindparam("manifest_hash")
+)
+
+
+def modules_delta(
+    connection: Connection, before: Release | None, build_id: str
+) -> dict[str, dict[str, Any]]:
+    """Return how the modules of a build differ from those of a release, as JSON."""
+    ids = {"before": before.build_id if before else build_id, "after": build_id}
+    found = {
+        row.id: [BuildModule(**module) for module in row.modules]
+        for row in connection.execute(_modules, ids)
+    }
+    then = found[before.build_id] if before else ()
+    return asdict(rules.modules_delta(then, found[build_id]))
+
+
+def refuse_in_flight(connection: Connection, environment: str) -> None:
+    """Raise RefusedError when a release has the environment."""
     if other := with_status(connection, environment, rules.IN_FLIGHT):
         raise RefusedError(
             f"{other.environment} is taken by {other.id}: {other.kind} by {other.actor},"
@@ -228,9 +188,49 @@ def _exhume(connection: Connection, build: Build) -> None:
     Raises:
         RefusedError: they are.
     """
+    stone = connection.execute(_buried, {"manifest_hash": build.manifest_hash}).first()
+    if stone is None:
+        return
+    if stone.deleted_at is not None:
+        raise refusals.removed(build, stone.deleted_at)
     stones = tables.tombstones
-    of_build = stones.c.manifest_hash == build.manifest_hash
-    gone = connection.execute(select(stones.c.deleted_at).where(of_build)).scalar()
-    if gone is not None:
-        raise refusals.removed(build, gone)
-    connection.execute(delete(stones).where(of_build))
+    connection.execute(delete(stones).where(stones.c.manifest_hash == build.manifest_hash))
+
+
+def _require_free(connection: Connection, request: ReleaseRequest, at: str) -> None:
+    """Refuse what another release or a hold forbids; a promotion may end a hold."""
+    if request.approvals == 0:
+        refuse_in_flight(connection, request.environment)
+    hold = hold_of(connection, request.environment)
+    if hold is None or request.kind != "promote":
+        return
+    if not request.lift_hold:
+        refuse_held(hold)
+    end_hold(connection, hold.id, actor=request.actor, reason=request.reason, at=at)
+
+
+def _row(connection: Connection, request: ReleaseRequest, build: Build) -> dict[str, Any]:
+    before = active(connection, request.environment)
+    return {
+        "environment": request.environment,
+        "kind": request.kind,
+        "status": "pending",
+        "build_id": build.id,
+        "manifest_hash": build.manifest_hash,
+        "image_digest": build.image_digest,
+        "target": request.target,
+        "port": request.port,
+        "restores_release_id": request.restores,
+        "actor": request.actor,
+        "reason": request.reason.strip(),
+        "plan_digest": request.plan_digest,
+        "approvals_needed": request.approvals,
+        "migration_class": request.migration_class,
+        "passed_freeze": request.passed_freeze,
+        "modules_delta": modules_delta(connection, before, build.id),
+        "idempotency_key": request.key,
+        "request_digest": request.request_digest,
+        "recovery_attempts": 0,
+        "lease_token": 0,
+        "updated_by": request.actor,
+    }

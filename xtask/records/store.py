@@ -15,6 +15,7 @@ from xtask.records.holds import Holds
 from xtask.records.log import Log
 from xtask.records.releases import Releases
 from xtask.records.retention import Retention
+from xtask.records.situations import Situations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 
 
 class Records(
-    Builds, Environments, Releases, Deployments, Holds, Log, Audit, Deliveries, Retention
+    Builds,
+    Environments,
+    Releases,
+    Deployments,
+    Holds,
+    Situations,
+    Log,
+    Audit,
+    Deliveries,
+    Retention,
 ):
     """The builds, environments, releases, holds and events of one installation.
 

@@ -284,11 +284,16 @@ def _sqlite() -> list[str]:
 def _postgresql() -> list[str]:
     found = [_function("xtask_refuse", _raise("TG_ARGV[0]"))]
     for refusal in REFUSALS:
-        # The condition is in the function: WHEN of PostgreSQL takes no subquery.
-        row = "OLD" if refusal.before == "DELETE" else "NEW"
+        if "SELECT" not in refusal.condition:
+            found.append(
+                f"{_heading(refusal)} WHEN ({refusal.condition})"
+                f" EXECUTE FUNCTION xtask_refuse('{refusal.message}')"
+            )
+            continue
+        # WHEN of PostgreSQL takes no subquery.
         refuses = f"IF ({refusal.condition}) THEN {_raise(repr(refusal.message))} END IF;"
         found += [
-            _function(f"xtask_{refusal.name}", f"{refuses} RETURN {row};"),
+            _function(f"xtask_{refusal.name}", f"{refuses} RETURN NEW;"),
             f"{_heading(refusal)} EXECUTE FUNCTION xtask_{refusal.name}()",
         ]
     for entry in ENTRIES:

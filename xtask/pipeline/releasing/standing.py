@@ -13,19 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xtask.pipeline.releasing.candidate import Bundle
+    from xtask.records.situations import Waiting
     from xtask.records.store import Records
-    from xtask.records.values import Approval, Hold, Release
+    from xtask.records.values import Hold, Release
     from xtask.release.deployment import Observed
     from xtask.settings import Settings, Workspace
 
 _RECORD = "record"
-
-
-class Waiting(NamedTuple):
-    """A release that waits, and who has agreed with it."""
-
-    release: Release
-    approvals: tuple[Approval, ...]
 
 
 class Standing(NamedTuple):
@@ -47,7 +41,8 @@ def standings(settings: Settings) -> list[Standing]:
     """Return how every recorded environment stands, by rank."""
     with open_records(settings.database_url, create=False) as records:
         return [
-            _standing(settings.workspace, records, name) for name in records.environment_names()
+            Standing(*situation, *_look(settings.workspace, records, situation.active))
+            for situation in records.situations()
         ]
 
 
@@ -79,27 +74,10 @@ def drift(active: Release, bundle: Bundle, seen: Observed | None) -> Iterator[st
         yield f"the endpoint is not well: {seen.detail}"
 
 
-def _standing(workspace: Workspace, records: Records, environment: str) -> Standing:
-    active = records.active_release(environment)
-    observed, differs = _look(workspace, records, active) if active else (None, ())
-    return Standing(
-        environment,
-        active,
-        records.in_flight(environment),
-        tuple(
-            Waiting(release, records.approvals(release.id))
-            for release in records.pending(environment)
-        ),
-        records.environment_hold(environment),
-        observed,
-        differs,
-    )
-
-
 def _look(
-    workspace: Workspace, records: Records, active: Release
+    workspace: Workspace, records: Records, active: Release | None
 ) -> tuple[Observed | None, tuple[str, ...]]:
-    if active.target == _RECORD:
+    if active is None or active.target == _RECORD:
         return None, ()
     try:
         bundle = read_bundle(workspace, records.build(active.build_id))
