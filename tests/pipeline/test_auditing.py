@@ -16,8 +16,8 @@ from tests.records.conftest import Clock, Ids, Shop, asked
 from xtask.errors import UntrustedError
 from xtask.image.evidence import envelope
 from xtask.pipeline.auditing import Audited, audit, keep_checkpoint
-from xtask.pipeline.keys import init, trusted
 from xtask.pipeline.progress import Progress
+from xtask.pipeline.trusting import init, trusted
 from xtask.records.chain import walk
 from xtask.records.checkpoint import read
 from xtask.records.store import open_records

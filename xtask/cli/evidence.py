@@ -96,13 +96,13 @@ def keys(context: Context, *, action: str, **words: Any) -> None:  # noqa: ANN40
 
 def _init(context: Context, said: _Words) -> None:
     from xtask.image.evidence.trust import LOCAL_BUILDER  # noqa: PLC0415 - start-up
-    from xtask.pipeline import keys as stories  # noqa: PLC0415
+    from xtask.pipeline import trusting  # noqa: PLC0415
 
-    signed = stories.init(
+    signed = trusting.init(
         context.settings,
         datetime.now(UTC),
-        holders=stories.Holders(said.number or 1, said.threshold or 1),
-        days=said.days or stories.BUILD_DAYS,
+        holders=trusting.Holders(said.number or 1, said.threshold or 1),
+        days=said.days or trusting.BUILD_DAYS,
         builder=said.builder or LOCAL_BUILDER,
     )
     context.output.note(
@@ -114,13 +114,13 @@ def _init(context: Context, said: _Words) -> None:
 
 
 def _list(context: Context, _: _Words) -> None:
-    from xtask.pipeline.keys import trusted  # noqa: PLC0415 - start-up
+    from xtask.pipeline.trusting import trusted  # noqa: PLC0415 - start-up
 
     _show(context, trusted(context.settings.workspace))
 
 
 def _rotate(context: Context, said: _Words) -> None:
-    from xtask.pipeline.keys import rotate  # noqa: PLC0415 - start-up
+    from xtask.pipeline.trusting import rotate  # noqa: PLC0415 - start-up
 
     signed = rotate(
         context.settings,
@@ -133,7 +133,7 @@ def _rotate(context: Context, said: _Words) -> None:
 
 
 def _revoke(context: Context, said: _Words) -> None:
-    from xtask.pipeline.keys import revoke  # noqa: PLC0415 - start-up
+    from xtask.pipeline.trusting import revoke  # noqa: PLC0415 - start-up
 
     _show(context, revoke(context.settings, key=said.what))
 
@@ -147,7 +147,7 @@ def _sign(context: Context, said: _Words) -> None:
 
 
 def _trust(context: Context, said: _Words) -> None:
-    from xtask.pipeline.keys import adopt  # noqa: PLC0415 - start-up
+    from xtask.pipeline.trusting import adopt  # noqa: PLC0415 - start-up
 
     if not said.what:
         raise UsageError("`keys trust` needs the trust file to take over: xtask keys trust FILE")
@@ -157,7 +157,7 @@ def _trust(context: Context, said: _Words) -> None:
 def _show(context: Context, signed: SignedTrust | None) -> None:
     """Print whom this workspace believes."""
     from xtask.digest import sha256  # noqa: PLC0415 - start-up
-    from xtask.pipeline.keys import listed  # noqa: PLC0415
+    from xtask.pipeline.trusting import listed  # noqa: PLC0415
 
     rows = listed(context.settings, datetime.now(UTC))
     document = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.digest import sha256
 from xtask.errors import UntrustedError
 from xtask.files import locked, remove_abandoned, write_atomic
-from xtask.pipeline.keys import signing, trusted
+from xtask.pipeline.signing import signing
+from xtask.pipeline.trusting import trusted
 from xtask.records import checkpoint
 from xtask.records.chain import walk
 from xtask.records.checkpoint import Checkpoint

@@ -25,7 +25,7 @@ from xtask.image.evidence.sbom import (
 from xtask.image.layout import Layout
 from xtask.package.git import git
 from xtask.package.target import RUNNING
-from xtask.pipeline.keys import signing, unsigned
+from xtask.pipeline.signing import signing, unsigned
 from xtask.process import ProcessError
 from xtask.records.values import timestamp
 from xtask.resolve.lock import normalised

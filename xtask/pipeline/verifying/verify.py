@@ -21,7 +21,8 @@ from xtask.image.evidence.verification import Check, Evidence, Expected, attempt
 from xtask.image.evidence.verification import verify as verified
 from xtask.image.layout import Layout
 from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
-from xtask.pipeline.keys import read_trust_file, signing, trusted
+from xtask.pipeline.signing import signing
+from xtask.pipeline.trusting import read_trust_file, trusted
 from xtask.records.store import open_records
 
 if TYPE_CHECKING:

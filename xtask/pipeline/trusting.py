@@ -1,4 +1,4 @@
-"""The stories of keys: make them, show them, replace them, believe others, sign with them."""
+"""The stories of the trust file: made with new keys, shown, changed key by key, or taken over."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from xtask.diagnostics import Diagnostic
     from xtask.settings import Settings, Workspace
 
 BUILD_DAYS, TRUST_DAYS = 365, 5 * 365
@@ -51,13 +50,6 @@ class Listed(NamedTuple):
     key: TrustedKey
     is_here: bool
     is_expired: bool
-
-
-class Signing(NamedTuple):
-    """Whoever signs what is built here, as which builder."""
-
-    signers: tuple[CryptoSigner, ...]
-    builder: str
 
 
 class Holders(NamedTuple):
@@ -102,46 +94,6 @@ def _read_file(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a file")
         return stream.read(MAX_SIZE + 1)
-
-
-def signing(settings: Settings, now: datetime) -> Signing:
-    """Return who signs builds here; nobody when there is no key.
-
-    Raises:
-        UsageError: the folder that the environment names is not there, or there are keys for it,
-            and none that is trusted and has time left.
-        UntrustedError: others may read a key, or the trust file is damaged.
-    """
-    if settings.keys != settings.workspace.keys and not settings.keys.is_dir():
-        raise UsageError(
-            f"there is no folder {settings.keys}, which XTASK_KEYS names",
-            help="`xtask keys init` makes it with new keys; without XTASK_KEYS the keys are those "
-            f"in {settings.workspace.keys}",
-        )
-    here = keys.private_ids(settings.keys)
-    if not here:
-        return Signing((), LOCAL_BUILDER)
-    signed = trusted(settings.workspace)
-    if signed is None:
-        raise UsageError(
-            f"there are keys in {settings.keys}, and no file says that they are trusted",
-            help="take that file over: `xtask keys trust FILE`; or make keys: `xtask keys init`",
-        )
-    if set(here) <= signed.trust.of_role(TRUST).keys() - signed.trust.of_role(BUILD).keys():
-        return Signing((), LOCAL_BUILDER)
-    ours = [key for key in signed.trust.of_role(BUILD).values() if key.id in here]
-    good = [key for key in ours if not key.is_expired(now)]
-    if not good:
-        reason = f"key {ours[0].id[:16]} has expired" if ours else "none of them is trusted"
-        raise UsageError(
-            f"the keys in {settings.keys} cannot sign this build: {reason}",
-            help="take a new one with `xtask keys rotate`, or build without keys: "
-            "XTASK_KEYS=FOLDER with an empty folder",
-        )
-    builders = sorted({key.builder for key in good})
-    if len(builders) > 1:
-        raise UsageError(f"the keys in {settings.keys} are of two builders: {', '.join(builders)}")
-    return Signing(keys.read_keys(settings.keys, [key.id for key in good]), builders[0])
 
 
 def init(
@@ -263,23 +215,6 @@ def adopt(settings: Settings, file: Path, now: datetime) -> SignedTrust:
         require_current(new.trust, now)
         write_atomic(workspace.trust, new.file())
     return new
-
-
-def unsigned(settings: Settings) -> tuple[Diagnostic, ...]:
-    """Return a warning when a build is not signed, though keys that sign builds are trusted."""
-    from xtask.diagnostics import Place, Problems, Source  # noqa: PLC0415 - start-up
-
-    workspace, problems = settings.workspace, Problems()
-    if workspace.trust.exists():
-        problems.warn(
-            "XT0408",
-            "this build is not signed: keys that sign builds are trusted here, and none of them is "
-            f"in {settings.keys}",
-            Place(Source(str(workspace.trust.relative_to(workspace.root)))),
-            help="let XTASK_KEYS name the folder of keys and sign it with `xtask keys sign`; until "
-            "then `xtask verify` refuses it",
-        )
-    return problems.warnings
 
 
 def _require_builder_id(builder: str) -> None:
