@@ -35,7 +35,7 @@ def judge(url: str, folder: Path, *, operations: int) -> Verdict:
     journals = [read_journal(folder / f"operator-{number}.jsonl") for number in range(OPERATORS)]
     ended = [line for journal in journals for line in journal if line["what"] == "end"]
     with open_records(url) as records:
-        releases = {one.id: one for one in records.releases(limit=1_000_000)}
+        releases = {one.id: one for one in records.releases(limit=10_000_000)}
         events = list(records.events())
         broken = [
             *_complete(journals, operations),

@@ -38,8 +38,12 @@ LEASE = 0.4
 """Seconds; an operator that is stopped for longer finds that another one went on."""
 
 _BUILDS = 12
-# Bytes of a journal: about a hundred operations. A new start takes as long as fifty of them.
+# Bytes of a journal: about a hundred operations. A new start takes as long as fifty of them, and
+# longer with each that was done before.
 _WORTH_HURTING = 20_000
+_HURTS = 400
+_LINE = 1024
+"""More than a line of a target has."""
 
 
 class Plan(NamedTuple):
@@ -63,8 +67,9 @@ class Operator:
         self.journal = Path(plan.folder, f"operator-{plan.number}.jsonl")
 
     def run(self) -> None:
-        begun = {line["key"]: line for line in read_journal(self.journal)}
-        ended = {line["key"] for line in read_journal(self.journal) if line["what"] == "end"}
+        lines = read_journal(self.journal)
+        begun = {line["key"] for line in lines}
+        ended = {line["key"] for line in lines if line["what"] == "end"}
         for number in range(self.plan.operations):
             key = f"{self.plan.number}-{number}"
             operation = self._operation()  # the same for the same seed, whatever came before
@@ -163,14 +168,15 @@ class Operator:
 
 def switch(folder: Path, release: Release) -> None:
     """Point an environment at a release, unless it points at a later one; keep every pointer."""
-    with (folder / f"target-{release.environment}.log").open("a+") as stream:
+    with (folder / f"target-{release.environment}.log").open("ab+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.seek(0)
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LINE))
         lines = stream.read().splitlines()
         last = json.loads(lines[-1])["generation"] if lines else 0
         if release.generation is None or release.generation < last:
             raise RefusedError(f"the target serves generation {last} already")
-        stream.write(json.dumps({"generation": release.generation, "id": release.id}) + "\n")
+        line = json.dumps({"generation": release.generation, "id": release.id}) + "\n"
+        stream.write(line.encode())
         stream.flush()
 
 
@@ -207,6 +213,7 @@ def campaign(url: str, folder: Path, *, operations: int, seed: int) -> Count:
             records.ensure_environment(name, rank)
     each = operations // OPERATORS
     plans = [Plan(url, str(folder), number, each, seed) for number in range(OPERATORS)]
+    worth = max(_WORTH_HURTING, _WORTH_HURTING // 100 * operations // _HURTS)
     running = {plan.number: _Running(plan) for plan in plans}
     chance, kills, pauses, locks = random.Random(seed), 0, 0, 0  # noqa: S311 - repeatable
     try:
@@ -218,7 +225,7 @@ def campaign(url: str, folder: Path, *, operations: int, seed: int) -> Count:
             if not running:
                 break
             victim = running[chance.choice(sorted(running))]
-            if not victim.is_at_work():
+            if not victim.has_done(worth):
                 continue
             match chance.randrange(3):
                 case 0:
@@ -271,9 +278,9 @@ class _Running:
             cwd=Path(__file__).parents[2],
         )
 
-    def is_at_work(self) -> bool:
-        """Whether it has done something since: hurting who only starts would end nothing."""
-        size, worked = self._size(), self._size() > self.hurt_at + _WORTH_HURTING
+    def has_done(self, worth: int) -> bool:
+        """Whether it has written so much since: hurting who only starts would end nothing."""
+        size, worked = self._size(), self._size() > self.hurt_at + worth
         if worked:
             self.hurt_at = size
         return worked
