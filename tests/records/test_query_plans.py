@@ -19,6 +19,9 @@ _LONG = re.compile(r"\b(?:SCAN|Seq Scan on) (builds|releases|events|outbox|build
 # SQLite walks an index from its end for the newest rows, and reads only as many as are wanted.
 _IN_ORDER = re.compile(r"USING (?:COVERING )?INDEX")
 
+# Indexes of what has not ended, of which there is never much.
+_SHORT = re.compile(r"USING INDEX (?:one_active_release|one_release_in_flight|releases_pending)$")
+
 
 @pytest.fixture
 def statements(records: Records) -> Iterator[dict[str, Any]]:
@@ -51,5 +54,6 @@ def test_every_question_and_every_change_uses_an_index(
             explain = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
             rows = connection.exec_driver_sql(explain + statement, parameters).all()
             plan = "\n".join(str(row[-1]) for row in rows)
-            long = [found for found in _LONG.finditer(plan) if not _IN_ORDER.search(found[2])]
+            reads_few = _IN_ORDER if "LIMIT" in statement else _SHORT
+            long = [found for found in _LONG.finditer(plan) if not reads_few.search(found[2])]
             assert not long, f"{statement}\n{plan}"

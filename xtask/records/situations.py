@@ -63,13 +63,13 @@ class Situations(Database):
             )
 
 
-# Each part is one index of some rows.
+# Each part is one index of some rows; asked for in order, SQLite walks the index of all instead.
 _not_ended = union_all(
     *(
         select(tables.releases).where(among(tables.releases.c.status, statuses))
         for statuses in (("active",), rules.IN_FLIGHT, ("pending",))
     )
-).order_by("created_at", "id")
+)
 _in_force = select(tables.holds).where(
     tables.holds.c.kind == "environment", tables.holds.c.lifted_at.is_(None)
 )
@@ -77,7 +77,8 @@ _in_force = select(tables.holds).where(
 
 def _standing(connection: Connection) -> defaultdict[str, list[Release]]:
     found = defaultdict[str, list[Release]](list)
-    for row in connection.execute(_not_ended).mappings():
+    rows = connection.execute(_not_ended).mappings().all()
+    for row in sorted(rows, key=lambda one: (one["created_at"], one["id"])):
         found[row["environment"]].append(Release.from_row(row))
     return found
 
