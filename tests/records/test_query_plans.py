@@ -20,7 +20,9 @@ _LONG = re.compile(r"\b(?:SCAN|Seq Scan on) (builds|releases|events|outbox|build
 _IN_ORDER = re.compile(r"USING (?:COVERING )?INDEX")
 
 # Indexes of what has not ended, of which there is never much.
-_SHORT = re.compile(r"USING INDEX (?:one_active_release|one_release_in_flight|releases_pending)$")
+_SHORT = re.compile(
+    r"USING INDEX (?:one_active_release|one_release_in_flight|releases_pending|events_to_seal)$"
+)
 
 
 @pytest.fixture
