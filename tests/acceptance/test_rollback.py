@@ -73,7 +73,9 @@ def test_who_agrees_with_what_was_rolled_back_agrees_with_the_person_who_knew(
     office.done(*BACK)
     office.rule("approvals = 1", "staging")
     waits = office.promoted(1, "staging", "--lift-hold", "--rolled-back-before")
+    assert office.done("status")[0]["hold"] is not None
     assert office.done("approve", waits["id"], by="bob")["status"] == "active"
+    assert office.done("status")[0]["hold"] is None
 
 
 def test_a_hold_has_a_reason_and_an_end(office: Office) -> None:

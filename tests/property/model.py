@@ -27,7 +27,8 @@ class Place:
     served: list[str] = field(default_factory=list)
     left: set[str] = field(default_factory=set)
     generation: int = 0
-    held: bool = False
+    hold: int = 0
+    holds: int = 0
     flying: str | None = None
     process: Release | None = None
     runs: str | None = None
@@ -47,8 +48,14 @@ class Place:
         elif release.kind == "rollback":
             self.left.add(self.served[-1])
             self.served = self.behind
-            self.held = True
+            self.be_held()
         self.land()
+
+    def be_held(self) -> None:
+        """Hold it, unless it is held; each hold has a number."""
+        if not self.hold:
+            self.holds += 1
+            self.hold = self.holds
 
     def land(self) -> None:
         self.flying = self.process = None

@@ -75,6 +75,7 @@ class Operating(RuleBasedStateMachine):
         self.asleep: list[Release] = []
         self.commands: dict[str, tuple[str, str]] = {}
         self.waiting: dict[str, set[str]] = {}
+        self.ends: dict[str, int] = {}
         self.seq, self.head = 0, GENESIS
         for place, name in before:
             self.promote(place, name, lift=False, waits=0, at_once=True)
@@ -88,7 +89,7 @@ class Operating(RuleBasedStateMachine):
     @rule(place=places, name=names, lift=st.booleans(), waits=waits, at_once=at_once)
     def promote(self, place: str, name: str, *, lift: bool, waits: int, at_once: bool) -> None:
         here = self.places[place]
-        refused = (here.flying and not waits) or (here.held and not lift)
+        refused = (here.flying and not waits) or (here.hold and not lift)
         with _expecting(refused):
             key = f"k{len(self.commands)}"
             request = asked(
@@ -96,11 +97,12 @@ class Operating(RuleBasedStateMachine):
                 request_digest=name,
             )  # fmt: skip
             release = self.records.begin_release(request, CLAIM)
-            here.held = False
             self.commands[key] = (release.id, name)
             if waits:
                 self.waiting[release.id] = set()
+                self.ends[release.id] = here.hold
             else:
+                here.hold = 0
                 self.took_off(release, at_once=at_once)
 
     @rule(place=places, at_once=at_once)
@@ -127,7 +129,8 @@ class Operating(RuleBasedStateMachine):
         with _expecting(actor == "ann" or actor in given or release.status != "pending"):
             approved = self.records.approve_release(release.id, actor=actor)
             given.add(actor)
-            ready = len(given) >= release.approvals_needed and not (here.flying or here.held)
+            held = here.hold and here.hold != self.ends[release.id]
+            ready = len(given) >= release.approvals_needed and not (here.flying or held)
             assert approved.status == ("approved" if ready else "pending")
             if ready:
                 here.flying = release.id
@@ -138,8 +141,10 @@ class Operating(RuleBasedStateMachine):
         release = self.records.release(data.draw(st.sampled_from(sorted(self.waiting))))
         here = self.place_of(release)
         lacks = len(self.waiting[release.id]) < release.approvals_needed
-        with _expecting(lacks or here.held or here.flying not in {None, release.id}):
+        held = here.hold and here.hold != self.ends[release.id]
+        with _expecting(lacks or held or here.flying not in {None, release.id}):
             self.took_off(self.records.deploy_release(release.id, CLAIM))
+            here.hold = 0
             del self.waiting[release.id]
 
     @precondition(lambda self: self.waiting)
@@ -252,17 +257,17 @@ class Operating(RuleBasedStateMachine):
     @rule(place=places)
     def hold(self, place: str) -> None:
         here = self.places[place]
-        with _expecting(here.held):
+        with _expecting(here.hold):
             self.records.hold_environment(place, actor="bob", reason="look first")
-            here.held = True
+            here.be_held()
 
     @rule(place=places)
     def lift(self, place: str) -> None:
         hold = self.records.environment_hold(place)
-        assert (hold is not None) == self.places[place].held
+        assert (hold is not None) == (self.places[place].hold > 0)
         if hold is not None:
             self.records.lift(hold.id, actor="bob", reason="seen")
-            self.places[place].held = False
+            self.places[place].hold = 0
 
     def active(self, place: str) -> str | None:
         found = self.records.active_release(place)

@@ -133,6 +133,24 @@ def test_a_promotion_that_lifts_the_hold_says_who_and_why(shop: Shop) -> None:
     assert (lifted.to_status, lifted.actor, lifted.detail) == ("lifted", "ann", "seen")
 
 
+def test_a_promotion_that_waits_ends_the_hold_when_it_begins_and_no_later_one(shop: Shop) -> None:
+    hold = shop.records.hold_environment("prod", actor="bob", reason="look first")
+    rejected, release = waiting(shop, approvals=1), waiting(shop, "b", approvals=1)
+    shop.records.reject_release(rejected.id, "no", actor="bob")
+    assert shop.records.environment_hold("prod") == hold
+    shop.records.lift(hold.id, actor="bob", reason="seen")
+    later = shop.records.hold_environment("prod", actor="bob", reason="look again")
+    assert shop.records.approve_release(release.id, actor="carol").status == "pending"
+    with pytest.raises(RefusedError, match="look again"):
+        shop.records.deploy_release(release.id, CLAIM)
+    third = waiting(shop, "c", approvals=1)
+    assert shop.records.approve_release(third.id, actor="carol").status == "approved"
+    assert shop.records.environment_hold("prod") == later
+    shop.records.deploy_release(third.id, CLAIM)
+    lifted = shop.records.events_of("hold", later.id)[-1]
+    assert (lifted.to_status, lifted.actor) == ("lifted", "ann")
+
+
 def test_a_hold_stops_what_was_asked_for_before_it(shop: Shop) -> None:
     approved = waiting(shop, approvals=0)
     pending = waiting(shop, "b", environment="staging", approvals=1)

@@ -95,6 +95,7 @@ class History:
             approvals_needed=0,
             migration_class="none",
             passed_freeze=None,
+            ends_hold_id=None,
             modules_delta=ModulesDelta({}, {}, {}),
             idempotency_key=None,
             recovery_attempts=0,

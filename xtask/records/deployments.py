@@ -14,13 +14,14 @@ from sqlalchemy import bindparam, func, select
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
 from xtask.records.environments import require_environment
-from xtask.records.holds import hold_of, place_hold
+from xtask.records.holds import end_hold, hold_of, place_hold
 from xtask.records.moves import change, move
 from xtask.records.releases import active, approvals_of, locked_release, one_release
 from xtask.records.requests import (
     Requests,
+    is_held,
     modules_delta,
-    refuse_held,
+    other_hold,
     refuse_in_flight,
 )
 from xtask.records.values import Release, timestamp
@@ -68,8 +69,8 @@ class Deployments(Requests):
             if release.status == "pending":
                 _require_approved(connection, release)
                 release = move(connection, release, "approved", timestamp(moment))
-            if release.kind == "promote":
-                refuse_held(hold_of(connection, release.environment))
+            if hold := other_hold(connection, release):
+                raise is_held(hold)
             return _begin(connection, release, claim, moment)
 
     def take_over(self, release_id: str, claim: Claim, *, alone: bool = False) -> Release:
@@ -195,6 +196,7 @@ def _begin(connection: Connection, release: Release, claim: Claim, moment: datet
         raise RefusedError(f"{release.environment} does not serve this build any more")
     last = connection.execute(_last_generation, {"environment": release.environment}).scalar()
     at = timestamp(moment)
+    _end_hold(connection, release, at)
     return move(
         connection,
         release,
@@ -206,6 +208,13 @@ def _begin(connection: Connection, release: Release, claim: Claim, moment: datet
         deployed_at=at,
         **_lease(moment, claim, release),
     )
+
+
+def _end_hold(connection: Connection, release: Release, at: str) -> None:
+    """End the hold that a release was asked for to end, unless somebody has."""
+    hold = hold_of(connection, release.environment) if release.ends_hold_id else None
+    if hold and hold.id == release.ends_hold_id:
+        end_hold(connection, hold.id, actor=release.actor, reason=release.reason, at=at)
 
 
 def _lease(moment: datetime, claim: Claim, release: Release) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from xtask.records import refusals, rules, tables
 from xtask.records.builds import one_build
 from xtask.records.connection import Database
 from xtask.records.environments import require_environment
-from xtask.records.holds import end_hold, hold_of
+from xtask.records.holds import hold_of
 from xtask.records.moves import move
 from xtask.records.releases import (
     active,
@@ -55,8 +55,8 @@ class Requests(Database):
     def approve_release(self, release_id: str, *, actor: str, reason: str = "") -> Release:
         """Record that somebody agrees; with the last yes that it needs the release is approved.
 
-        When another release is in flight then, or the environment is held, it stays pending with
-        all that it needs.
+        When another release is in flight then, or the environment is held by something that it
+        does not end, it stays pending with all that it needs.
 
         Raises:
             RefusedError: it does not wait, or the actor asked for it or has agreed before.
@@ -80,7 +80,7 @@ class Requests(Database):
             connection.execute(insert(tables.approvals), row)
             enough = len(given) + 1 >= release.approvals_needed
             taken = with_status(connection, release.environment, rules.IN_FLIGHT)
-            if not enough or taken or hold_of(connection, release.environment):
+            if not enough or taken or other_hold(connection, release):
                 return release
             return move(connection, release, "approved", at, actor=actor)
 
@@ -107,11 +107,12 @@ class Requests(Database):
         build = _require_succeeded(one_build(connection, request.build_id))
         _exhume(connection, build)
         at = timestamp(moment)
-        _require_free(connection, request, at)
+        hold = _require_free(connection, request)
         if request.restores is not None:
             require_planned(connection, request, build)
         row = _row(connection, request, build) | {
             "id": release_id(moment, self.new_id()),
+            "ends_hold_id": hold.id if hold else None,
             "created_at": at,
             "updated_at": at,
         }
@@ -159,13 +160,18 @@ def refuse_in_flight(connection: Connection, environment: str) -> None:
         )
 
 
-def refuse_held(hold: Hold | None) -> None:
-    """Raise RefusedError when an environment is held."""
-    if hold is not None:
-        raise RefusedError(
-            f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
-            help="`promote … --lift-hold` ends it, or `xtask unhold` does",
-        )
+def is_held(hold: Hold) -> RefusedError:
+    """Return what is said of an environment that is held."""
+    return RefusedError(
+        f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
+        help="`promote … --lift-hold` ends it, or `xtask unhold` does",
+    )
+
+
+def other_hold(connection: Connection, release: Release) -> Hold | None:
+    """Return the hold of a promotion's environment, unless it ends that one."""
+    hold = hold_of(connection, release.environment) if release.kind == "promote" else None
+    return hold if hold and hold.id != release.ends_hold_id else None
 
 
 def _require_pending(release: Release) -> None:
@@ -197,16 +203,16 @@ def _exhume(connection: Connection, build: Build) -> None:
     connection.execute(delete(stones).where(stones.c.manifest_hash == build.manifest_hash))
 
 
-def _require_free(connection: Connection, request: ReleaseRequest, at: str) -> None:
-    """Refuse what another release or a hold forbids; a promotion may end a hold."""
+def _require_free(connection: Connection, request: ReleaseRequest) -> Hold | None:
+    """Refuse what another release or a hold forbids; return the hold that a promotion ends."""
     if request.approvals == 0:
         refuse_in_flight(connection, request.environment)
     hold = hold_of(connection, request.environment)
     if hold is None or request.kind != "promote":
-        return
+        return None
     if not request.lift_hold:
-        refuse_held(hold)
-    end_hold(connection, hold.id, actor=request.actor, reason=request.reason, at=at)
+        raise is_held(hold)
+    return hold
 
 
 def _row(connection: Connection, request: ReleaseRequest, build: Build) -> dict[str, Any]:

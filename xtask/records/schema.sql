@@ -147,6 +147,7 @@ CREATE TABLE releases (
 	approvals_needed INTEGER NOT NULL,
 	migration_class TEXT NOT NULL,
 	passed_freeze TEXT,
+	ends_hold_id TEXT,
 	modules_delta JSON NOT NULL,
 	idempotency_key TEXT,
 	request_digest TEXT,
@@ -181,6 +182,7 @@ CREATE TABLE releases (
 	CONSTRAINT ck_releases_elsewhere CHECK (restores_release_id <> previous_release_id),
 	CONSTRAINT ck_releases_approvals_needed CHECK (approvals_needed >= 0),
 	CONSTRAINT ck_releases_at_once CHECK (kind = 'promote' OR approvals_needed = 0),
+	CONSTRAINT ck_releases_ends_hold CHECK (kind = 'promote' OR ends_hold_id IS NULL),
 	CONSTRAINT ck_releases_request CHECK ((idempotency_key IS NULL) = (request_digest IS NULL)),
 	CONSTRAINT ck_releases_recovery_attempts CHECK (recovery_attempts BETWEEN 0 AND 1),
 	CONSTRAINT ck_releases_recovery CHECK (status NOT IN ('recovering', 'recovery_required') OR recovery_attempts = 1),
@@ -310,7 +312,7 @@ CREATE TRIGGER build_lines_written BEFORE UPDATE ON build_lines FOR EACH ROW WHE
 
 CREATE TRIGGER releases_start BEFORE INSERT ON releases FOR EACH ROW WHEN (NEW.status NOT IN ('pending')) BEGIN SELECT RAISE(ABORT, 'a release starts pending'); END;
 
-CREATE TRIGGER releases_identity BEFORE UPDATE OF id, environment, kind, build_id, manifest_hash, image_digest, target, port, restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class, idempotency_key, request_digest, created_at ON releases FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'the identity of a release never changes'); END;
+CREATE TRIGGER releases_identity BEFORE UPDATE OF id, environment, kind, build_id, manifest_hash, image_digest, target, port, restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class, ends_hold_id, idempotency_key, request_digest, created_at ON releases FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'the identity of a release never changes'); END;
 
 CREATE TRIGGER releases_frozen BEFORE UPDATE OF generation, previous_release_id, modules_delta, passed_freeze, deployed_at ON releases FOR EACH ROW WHEN (NOT (OLD.status = 'approved' AND NEW.status = 'deploying')) BEGIN SELECT RAISE(ABORT, 'what a deployment began with never changes'); END;
 

@@ -151,6 +151,8 @@ releases = Table(
     Column("migration_class", Words, nullable=False),
     # The freeze window that a rollback passed.
     Column("passed_freeze", Words),
+    # The hold that it ends when it begins; whoever agrees with it agrees with that.
+    Column("ends_hold_id", Words),
     Column("modules_delta", Document, nullable=False),
     # The same key is the same command: `request_digest` says what it asked for.
     Column("idempotency_key", Words),
@@ -203,6 +205,7 @@ releases = Table(
     CheckConstraint("restores_release_id <> previous_release_id", name="elsewhere"),
     CheckConstraint("approvals_needed >= 0", name="approvals_needed"),
     CheckConstraint("kind = 'promote' OR approvals_needed = 0", name="at_once"),
+    CheckConstraint("kind = 'promote' OR ends_hold_id IS NULL", name="ends_hold"),
     CheckConstraint("(idempotency_key IS NULL) = (request_digest IS NULL)", name="request"),
     CheckConstraint("recovery_attempts BETWEEN 0 AND 1", name="recovery_attempts"),
     CheckConstraint(

@@ -137,7 +137,7 @@ class ReleaseRequest:
         passed_freeze: the freeze window that it passes.
         key: the same key is the same command, however often it is given.
         request_digest: of what the command asks for.
-        lift_hold: it may end the hold of the environment.
+        lift_hold: when it begins it ends the hold that the environment has now.
     """
 
     environment: str
@@ -183,6 +183,7 @@ class Release:
     approvals_needed: int
     migration_class: MigrationClass
     passed_freeze: str | None
+    ends_hold_id: str | None
     modules_delta: ModulesDelta
     idempotency_key: str | None
     recovery_attempts: int

@@ -64,6 +64,9 @@ CHECKS = {
     ),
     "ck_releases_approvals_needed": updates("releases", "active", "approvals_needed = -1"),
     "ck_releases_at_once": updates("releases", "pending", "kind = 'redeploy'"),
+    "ck_releases_ends_hold": updates(
+        "releases", "active", "kind = 'redeploy', ends_hold_id = 'one'"
+    ),
     "ck_releases_request": updates(
         "releases", "active", "idempotency_key = 'x'", "request_digest = 'x'"
     ),

@@ -66,8 +66,8 @@ ATTACKS = {
         "releases", "active", "id = 'rel_x'", "environment = 'staging'", "kind = 'redeploy'",
         "build_id = 'x'", "manifest_hash = 'x'", "image_digest = 'x'", "target = 'x'", "port = 1",
         "restores_release_id = 'x'", "actor = 'eve'", "reason = 'x'", "plan_digest = 'x'",
-        "approvals_needed = 1", "migration_class = 'additive'", "idempotency_key = 'x'",
-        "request_digest = 'x'", "created_at = 'x'",
+        "approvals_needed = 1", "migration_class = 'additive'", "ends_hold_id = 'x'",
+        "idempotency_key = 'x'", "request_digest = 'x'", "created_at = 'x'",
     ),
     "releases_frozen": updates(
         "releases", "active", "generation = 7", "previous_release_id = NULL",

@@ -117,7 +117,10 @@ def _require_current(
     last = records.last_of_manifest(release.environment, release.manifest_hash)
     # Whoever asked for it knew of every rollback until then.
     known = last is not None and str(last.ended_at) <= release.created_at
-    asked = Asked(Waivers(rolled_back_before=known), approvals, own=release.id)
+    hold = records.environment_hold(release.environment)
+    ends = hold is not None and hold.id == release.ends_hold_id
+    waivers = Waivers(lift_hold=ends, rolled_back_before=known)
+    asked = Asked(waivers, approvals, own=release.id)
     plan = look(settings, progress, records, step, asked)
     if plan.digest != release.plan_digest:
         _reject_stale(settings, records, release)
