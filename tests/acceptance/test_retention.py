@@ -97,6 +97,25 @@ def test_a_grace_and_youth_keep_everything(shop: Workspace) -> None:
     assert collected(shop, "--keep", "1", "--young", "0", "--grace", "1")["removed"] == []
 
 
+def test_what_somebody_holds_stays_until_that_ends(shop: Workspace) -> None:
+    why = ("--reason", "the audit needs it")
+    build = promoted(shop, 1)
+    assert shop.xtask("hold", "--build", build["build_id"], *why).code == 0
+    again = shop.xtask("hold", "--build", build["manifest_hash"], "--days", "1", *why)
+    assert (again.code, "held already by" in again.err) == (6, True)
+    promoted(shop, 2)
+    promoted(shop, 3)
+    held = collected(shop, "--keep", "1", *NOW)
+    assert held["needed"][build["manifest_hash"]].startswith("held by")
+    assert build["manifest_hash"] not in held["marked"]
+    assert shop.xtask("unhold", "--build", build["build_id"], *why).code == 0
+    assert shop.xtask("unhold", "--build", build["build_id"], *why).code == 6
+    assert build["manifest_hash"] in collected(shop, "--keep", "1", *NOW)["marked"]
+    for words in ((), ("--env", "staging", "--build", "x"), ("--env", "staging", "--days", "1")):
+        said = shop.xtask("hold", *words, *why)
+        assert (said.code, "give one of" in said.err) == (2, True)
+
+
 def test_a_bundle_that_cannot_be_read_stops_everything(shop: Workspace) -> None:
     promoted(shop, 1)
     promoted(shop, 2)

@@ -53,6 +53,7 @@ class Command:
     options: tuple[Option, ...] = ()
 
 
+MAX_DAYS = 36_500
 LIMIT = option(
     "--limit", type=at_most(10_000), default=20, metavar="N", help="how many (default: 20)"
 )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.cli.command import Command, at_most, option
+from xtask.cli.command import MAX_DAYS, Command, at_most, option
 from xtask.cli.output import prose, table
 from xtask.errors import UntrustedError, UsageError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from xtask.pipeline.verifying.rebuild import Rebuilt
     from xtask.pipeline.verifying.verify import Verified
 
-_MAX_DAYS = 36_500
 _MAX_HOLDERS = 32
 
 
@@ -235,7 +234,7 @@ COMMANDS = {
             ),
             option("--role", choices=("build", "trust"), default="", help="rotate: whose key"),
             option("--key", metavar="ID", default="", help="rotate: the key, if there are several"),
-            option("--days", metavar="N", type=at_most(_MAX_DAYS), help="init, rotate: its life"),
+            option("--days", metavar="N", type=at_most(MAX_DAYS), help="init, rotate: its life"),
             option(
                 "--keys", metavar="N", dest="number", type=at_most(_MAX_HOLDERS),
                 help="init: how many of each role (default: 1)",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xtask.cli.command import Command, at_most, option
+from xtask.cli.command import MAX_DAYS, Command, at_most, option
 from xtask.cli.output import table
 from xtask.digest import hex_of
 from xtask.errors import UntrustedError, UsageError
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from xtask.pipeline.collecting import Collected
     from xtask.pipeline.releasing.drill import Drill
     from xtask.records.dora import Delivery
-
-_MAX_DAYS = 36_500
 
 
 def audit(context: Context, *, action: str, against: list[str]) -> None:
@@ -187,7 +185,7 @@ COMMANDS = {
         metrics,
         (
             option("--env", metavar="ENV", help="only of this environment"),
-            option("--days", metavar="N", type=at_most(_MAX_DAYS), default=30,
+            option("--days", metavar="N", type=at_most(MAX_DAYS), default=30,
                    help="how far to look back (default: 30)"),
             option("--prometheus", action="store_true", help="in Prometheus' text format"),
         ),
@@ -198,9 +196,9 @@ COMMANDS = {
         (
             option("--keep", metavar="N", type=at_most(1_000),
                    help="rollbacks in a row that stay possible (default: what each says)"),
-            option("--grace", metavar="DAYS", type=at_most(_MAX_DAYS, least=0), default=7,
+            option("--grace", metavar="DAYS", type=at_most(MAX_DAYS, least=0), default=7,
                    help="between marking and removing (default: 7)"),
-            option("--young", metavar="DAYS", type=at_most(_MAX_DAYS, least=0), default=7,
+            option("--young", metavar="DAYS", type=at_most(MAX_DAYS, least=0), default=7,
                    help="for which a new build stays (default: 7)"),
             option("--dry-run", action="store_true", help="only say what would be done"),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xtask.cli import released
-from xtask.cli.command import Command, option
+from xtask.cli.command import MAX_DAYS, Command, at_most, option
 from xtask.cli.output import table
 from xtask.errors import UsageError
 
@@ -108,21 +108,36 @@ def cancel(context: Context, *, what: str, reason: str) -> None:
     context.output.result({key: getattr(found, key) for key in keys}, text)
 
 
-def hold(context: Context, *, env: str, reason: str) -> None:
-    """Refuse promotions to an environment until somebody ends that."""
-    from xtask.pipeline.releasing.holds import hold as story  # noqa: PLC0415 - start-up
+def hold(
+    context: Context, *, env: str | None, build: str | None, days: int | None, reason: str
+) -> None:
+    """Refuse promotions to an environment, or let the bundle of a build stay."""
+    from xtask.pipeline.releasing import holds  # noqa: PLC0415 - start-up
 
-    placed = story(context.settings, environment=env, reason=reason)
-    text = released.lines([("held", env), ("by", placed.actor), ("why", placed.reason)])
+    if env and not build and days is None:
+        placed = holds.hold(context.settings, environment=env, reason=reason)
+        rows = [("held", env)]
+    elif build and not env:
+        placed = holds.keep(context.settings, what=build, reason=reason, days=days)
+        rows = [("held", str(placed.manifest_hash)), ("until", placed.until or "it is ended")]
+    else:
+        raise UsageError(_ONE_OF, help="`--days` belongs to `--build`")
+    text = released.lines([*rows, ("by", placed.actor), ("why", placed.reason)])
     context.output.result(released.hold_document(placed), text)
 
 
-def unhold(context: Context, *, env: str, reason: str) -> None:
-    """End the hold of an environment."""
-    from xtask.pipeline.releasing.holds import unhold as story  # noqa: PLC0415 - start-up
+def unhold(context: Context, *, env: str | None, build: str | None, reason: str) -> None:
+    """End the hold of an environment, or of the bundle of a build."""
+    from xtask.pipeline.releasing import holds  # noqa: PLC0415 - start-up
 
-    lifted = story(context.settings, environment=env, reason=reason)
-    text = released.lines([("free", env), ("was held", released.hold_text(lifted))])
+    if env and not build:
+        lifted = holds.unhold(context.settings, environment=env, reason=reason)
+    elif build and not env:
+        lifted = holds.let_go(context.settings, what=build, reason=reason)
+    else:
+        raise UsageError(_ONE_OF)
+    free = env or str(lifted.manifest_hash)
+    text = released.lines([("free", free), ("was held", released.hold_text(lifted))])
     context.output.result(released.hold_document(lifted), text)
 
 
@@ -155,6 +170,11 @@ _PLAN = option(
 )
 _EXPECT = option("--expect", default="", metavar="DIGEST", help="refuse another plan than this one")
 _KEY = option("--key", metavar="KEY", help="given twice with the same key, it is done once")
+_ONE_OF = "give one of --env ENV and --build WHAT"
+_HELD = (
+    option("--env", metavar="ENV", help="an environment"),
+    option("--build", metavar="WHAT", help="a build id, a manifest hash or a release id"),
+)
 COMMANDS = {
     "promote": Command(
         "make a build serve an environment",
@@ -204,8 +224,21 @@ COMMANDS = {
         cancel,
         (option("what", metavar="WHAT", help="a release id or a build id"), _REASON),
     ),
-    "hold": Command("refuse promotions to an environment", hold, (_ENV, _REASON)),
-    "unhold": Command("end the hold of an environment", unhold, (_ENV, _REASON)),
+    "hold": Command(
+        "refuse promotions to an environment, or keep a build",
+        hold,
+        (
+            *_HELD,
+            option(
+                "--days",
+                metavar="N",
+                type=at_most(MAX_DAYS),
+                help="for so long (default: until it is ended)",
+            ),
+            _REASON,
+        ),
+    ),
+    "unhold": Command("end a hold", unhold, (*_HELD, _REASON)),
     "resume": Command(
         "finish or undo a release whose process died",
         resume,

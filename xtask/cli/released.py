@@ -18,11 +18,12 @@ _LISTED = (
     *("id", "kind", "status", "environment", "build_id", "manifest_hash", "image_digest"),
     *("previous_release_id", "restores_release_id", "generation", "target", "port"),
     *("actor", "reason", "plan_digest", "approvals_needed", "migration_class", "passed_freeze"),
+    "ends_hold_id",
     *("idempotency_key", "created_at", "deployed_at", "activated_at", "ended_at", "error"),
 )
 _HOLD = (
     *("id", "environment", "manifest_hash", "release_id", "actor", "reason", "created_at"),
-    *("lifted_by", "lifted_reason", "lifted_at"),
+    *("until", "lifted_by", "lifted_reason", "lifted_at"),
 )
 
 
