@@ -167,6 +167,15 @@ def test_a_hold_stops_what_was_asked_for_before_it(shop: Shop) -> None:
         assert shop.records.deploy_release(release.id, CLAIM).status == "deploying"
 
 
+def test_the_same_command_again_does_not_pass_a_hold_that_came_between(shop: Shop) -> None:
+    words = {"key": "k", "request_digest": "d"}
+    approved = waiting(shop, approvals=0, **words)
+    shop.records.hold_environment("prod", actor="bob", reason="look first")
+    with pytest.raises(RefusedError, match="is held since"):
+        shop.begun(shop.records.build(approved.build_id), **words)
+    assert shop.records.release(approved.id) == approved
+
+
 def test_a_rollback_and_a_redeployment_pass_a_hold(shop: Shop) -> None:
     shop.promoted(shop.built("a"))
     build = shop.built("b")

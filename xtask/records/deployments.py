@@ -21,7 +21,6 @@ from xtask.records.requests import (
     Requests,
     is_held,
     modules_delta,
-    other_hold,
     refuse_in_flight,
 )
 from xtask.records.values import Release, timestamp
@@ -69,8 +68,6 @@ class Deployments(Requests):
             if release.status == "pending":
                 _require_approved(connection, release)
                 release = move(connection, release, "approved", timestamp(moment))
-            if hold := other_hold(connection, release):
-                raise is_held(hold)
             return _begin(connection, release, claim, moment)
 
     def take_over(self, release_id: str, claim: Claim, *, alone: bool = False) -> Release:
@@ -196,7 +193,7 @@ def _begin(connection: Connection, release: Release, claim: Claim, moment: datet
         raise RefusedError(f"{release.environment} does not serve this build any more")
     last = connection.execute(_last_generation, {"environment": release.environment}).scalar()
     at = timestamp(moment)
-    _end_hold(connection, release, at)
+    _pass_hold(connection, release, at)
     return move(
         connection,
         release,
@@ -210,11 +207,14 @@ def _begin(connection: Connection, release: Release, claim: Claim, moment: datet
     )
 
 
-def _end_hold(connection: Connection, release: Release, at: str) -> None:
-    """End the hold that a release was asked for to end, unless somebody has."""
-    hold = hold_of(connection, release.environment) if release.ends_hold_id else None
-    if hold and hold.id == release.ends_hold_id:
-        end_hold(connection, hold.id, actor=release.actor, reason=release.reason, at=at)
+def _pass_hold(connection: Connection, release: Release, at: str) -> None:
+    """End the hold that a promotion was asked for to end; any other one stops it."""
+    hold = hold_of(connection, release.environment) if release.kind == "promote" else None
+    if hold is None:
+        return
+    if hold.id != release.ends_hold_id:
+        raise is_held(hold)
+    end_hold(connection, hold.id, actor=release.actor, reason=release.reason, at=at)
 
 
 def _lease(moment: datetime, claim: Claim, release: Release) -> dict[str, Any]:

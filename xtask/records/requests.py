@@ -80,7 +80,8 @@ class Requests(Database):
             connection.execute(insert(tables.approvals), row)
             enough = len(given) + 1 >= release.approvals_needed
             taken = with_status(connection, release.environment, rules.IN_FLIGHT)
-            if not enough or taken or other_hold(connection, release):
+            hold = hold_of(connection, release.environment)
+            if not enough or taken or (hold and hold.id != release.ends_hold_id):
                 return release
             return move(connection, release, "approved", at, actor=actor)
 
@@ -166,12 +167,6 @@ def is_held(hold: Hold) -> RefusedError:
         f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
         help="`promote … --lift-hold` ends it, or `xtask unhold` does",
     )
-
-
-def other_hold(connection: Connection, release: Release) -> Hold | None:
-    """Return the hold of a promotion's environment, unless it ends that one."""
-    hold = hold_of(connection, release.environment) if release.kind == "promote" else None
-    return hold if hold and hold.id != release.ends_hold_id else None
 
 
 def _require_pending(release: Release) -> None:
