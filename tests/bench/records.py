@@ -6,13 +6,13 @@ import json
 import os
 import statistics
 import time
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import create_engine, make_url
-
 from tests.bench.report import header, table, verdict
 from tests.records.conftest import asked, hash_of, modules_of
+from tests.support.postgresql import Schemas
 from xtask.digest import sha256
 from xtask.records import tables, triggers
 from xtask.records.store import migrate_records, open_records
@@ -61,22 +61,24 @@ def measure(scratch: Path, counts: Sequence[int], *, seed: int, runs: int) -> st
     title = header("The records after years", seed=seed, runs=runs)
     found = [title, "", f"{count:,} builds, {count // 5:,} releases in four environments."]
     urls = {"SQLite": f"sqlite:///{scratch / 'records.sqlite3'}"}
-    if server := os.environ.get("XTASK_TEST_POSTGRESQL"):
-        urls["PostgreSQL"] = _own_schema(server)
-    for name, url in urls.items():
-        migrate_records(url)
-        with open_records(url) as records:
-            fill(records, count, count // 5)
-            times = list(ask(records, runs))
-        found += [
-            "",
-            f"## {name}",
-            "",
-            table(["ms", "median", "p99", "max"], [t.row for t in times]),
-        ]
-        worst = max(times, key=lambda one: one.high)
-        ratio = worst.high / _LIMIT_MS
-        found += ["", f"- {worst.name}, p99 against {_LIMIT_MS:g} ms: {verdict(ratio, 1)}"]
+    with ExitStack() as stack:
+        if server := os.environ.get("XTASK_TEST_POSTGRESQL"):
+            schemas = stack.enter_context(closing(Schemas(server)))
+            urls["PostgreSQL"] = schemas.address(schemas.new())
+        for name, url in urls.items():
+            migrate_records(url)
+            with open_records(url) as records:
+                fill(records, count, count // 5)
+                times = list(ask(records, runs))
+            found += [
+                "",
+                f"## {name}",
+                "",
+                table(["ms", "median", "p99", "max"], [t.row for t in times]),
+            ]
+            worst = max(times, key=lambda one: one.high)
+            ratio = worst.high / _LIMIT_MS
+            found += ["", f"- {worst.name}, p99 against {_LIMIT_MS:g} ms: {verdict(ratio, 1)}"]
     return "\n".join(found)
 
 
@@ -249,16 +251,3 @@ def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def _own_schema(server: str) -> str:
-    """Return the URL of a new schema, which stays until the server goes."""
-    address = make_url(server)
-    name = f"bench_{os.getpid()}"
-    engine = create_engine(address.set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-    engine.dispose()
-    return address.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(
-        hide_password=False
-    )

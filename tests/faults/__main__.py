@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.acceptance.shop import write_shop
+from tests.bench.report import commit
 from tests.faults.forks import ROOT, Forks
 from tests.faults.history import judge
 from tests.faults.operations import OPERATORS, campaign
-from tests.faults.page import Page, commit
+from tests.faults.page import Page
 from tests.faults.replay import Replay
 from tests.faults.starts import COMMANDS, prepare
 from tests.faults.sweep import Sweep

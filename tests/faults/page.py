@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
-
-from tests.faults.forks import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +33,3 @@ class Page(NamedTuple):
         rows = [line for line in page.splitlines() if line.startswith("|")][2:]
         found = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]
         return {cells[: len(self.names)]: cells for cells in found}
-
-
-def commit() -> str:
-    """Return which commit is tried."""
-    words = ["git", "rev-parse", "--short=12", "HEAD"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

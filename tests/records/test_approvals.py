@@ -8,6 +8,7 @@ import pytest
 
 from tests.records.conftest import CLAIM, asked
 from xtask.errors import RefusedError
+from xtask.records.retention import Policy
 
 if TYPE_CHECKING:
     from tests.records.conftest import Shop
@@ -199,10 +200,21 @@ def test_a_hold_ends_once_and_needs_a_reason(shop: Shop) -> None:
         shop.records.lift("x", actor="bob", reason="seen")
 
 
+def test_what_is_gone_is_not_retained_and_what_is_retained_does_not_go(shop: Shop) -> None:
+    builds = [shop.built(name) for name in "abc"]
+    policy = Policy(1, {}, young_days=0, grace_days=0)
+    shop.records.retain(builds[1], actor="ann", reason="audit")
+    for _ in range(2):
+        with shop.records.collecting(policy, "gc") as found:
+            assert builds[1].manifest_hash not in (*found.marked, *found.due)
+    with pytest.raises(RefusedError, match="were not needed and were removed"):
+        shop.records.retain(builds[0], actor="ann", reason="too late")
+
+
 def test_what_is_retained_is_listed_until_its_time_or_its_end(shop: Shop) -> None:
     build = shop.built("a")
-    kept = shop.records.retain(build.manifest_hash, actor="ann", reason="audit")
-    shop.records.retain(build.manifest_hash, actor="ann", reason="past", until="2026-11-20")
+    kept = shop.records.retain(build, actor="ann", reason="audit")
+    shop.records.retain(build, actor="ann", reason="past", until="2026-11-20")
     assert shop.records.holds() == (kept,)
     assert shop.promoted(build, lift_hold=False).status == "active"
     shop.records.lift(kept.id, actor="ann", reason="done")

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from xtask.errors import RefusedError
-from xtask.records import rules, tables
+from xtask.records import refusals, rules, tables
 from xtask.records.environments import require_environment
 from xtask.records.holds import end_hold, hold_of, place_hold
 from xtask.records.moves import change, move
 from xtask.records.releases import active, approvals_of, locked_release, one_release
 from xtask.records.requests import (
     Requests,
-    is_held,
     modules_delta,
     refuse_in_flight,
 )
@@ -85,13 +84,14 @@ class Deployments(Requests):
             release = locked_release(connection, release_id)
             if release.status not in rules.LEASED:
                 raise RefusedError(f"release {release.id} is {release.status}: nobody deploys it")
-            if not alone and str(release.lease_until) > self.timestamp(connection):
+            moment = self.moment(connection)
+            if not alone and str(release.lease_until) > timestamp(moment):
                 raise RefusedError(
                     f"{release.id} is being deployed by {release.lease_owner}",
                     help=f"wait until it ends; without a sign of life until {release.lease_until}"
                     " `xtask resume` takes it over",
                 )
-            return change(connection, release, **_lease(self.moment(connection), claim, release))
+            return change(connection, release, **_lease(moment, claim, release))
 
     def renew_release(self, release: Release, seconds: float = LEASE_SECONDS) -> Release:
         """Give a sign of life.
@@ -213,7 +213,7 @@ def _pass_hold(connection: Connection, release: Release, at: str) -> None:
     if hold is None:
         return
     if hold.id != release.ends_hold_id:
-        raise is_held(hold)
+        raise refusals.on_hold(hold)
     end_hold(connection, hold.id, actor=release.actor, reason=release.reason, at=at)
 
 

@@ -42,6 +42,12 @@ _named = select(tables.environments.c.name).where(tables.environments.c.name == 
 _locked = _named.with_for_update()
 
 
+def lock_environments(connection: Connection) -> None:
+    """Hold all environments until the commit: nobody begins a release meanwhile."""
+    names = tables.environments.c.name
+    connection.execute(select(names).order_by(names).with_for_update()).all()
+
+
 def names_by_rank(connection: Connection) -> tuple[str, ...]:
     """Return the names of all environments by rank, then by name."""
     return tuple(connection.execute(_by_rank).scalars())

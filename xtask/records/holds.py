@@ -9,11 +9,14 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from xtask.errors import RefusedError
 from xtask.records import tables
 from xtask.records.connection import Database
-from xtask.records.environments import require_environment
+from xtask.records.environments import lock_environments, require_environment
+from xtask.records.retention import exhume
 from xtask.records.values import Hold
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from xtask.records.values import Build
 
 
 class Holds(Database):
@@ -34,12 +37,16 @@ class Holds(Database):
             facts = {"kind": "environment", "environment": environment}
             return self._place(connection, facts, actor=actor, reason=reason)
 
-    def retain(
-        self, manifest_hash: str, *, actor: str, reason: str, until: str | None = None
-    ) -> Hold:
-        """Keep everything that a build of this manifest made, until a moment or until lifted."""
-        facts = {"kind": "retain", "manifest_hash": manifest_hash, "until": until}
+    def retain(self, build: Build, *, actor: str, reason: str, until: str | None = None) -> Hold:
+        """Keep everything that a build made, until a moment or until lifted.
+
+        Raises:
+            RefusedError: it was removed, or no reason is given.
+        """
+        facts = {"kind": "retain", "manifest_hash": build.manifest_hash, "until": until}
         with self.writing() as connection:
+            lock_environments(connection)  # what is about to be removed is gone after this
+            exhume(connection, build)
             return self._place(connection, facts, actor=actor, reason=reason)
 
     def lift(self, hold_id: str, *, actor: str, reason: str) -> Hold:

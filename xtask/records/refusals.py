@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xtask.errors import RefusedError, XtaskError
 
 if TYPE_CHECKING:
-    from xtask.records.values import Build
+    from xtask.records.values import Build, Hold
 
 
 def refused(said: str) -> RefusedError:
@@ -44,4 +44,12 @@ def removed(build: Build, at: str) -> RefusedError:
     return RefusedError(
         f"the bytes of build {build.id[:8]} were not needed and were removed ({at})",
         help="build the same commit again: it makes the same image",
+    )
+
+
+def on_hold(hold: Hold) -> RefusedError:
+    """Return what to raise when an environment is held."""
+    return RefusedError(
+        f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
+        help="`promote … --lift-hold` ends it, or `xtask unhold` does",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
@@ -25,6 +25,7 @@ from xtask.records.releases import (
     same_command,
     with_status,
 )
+from xtask.records.retention import exhume
 from xtask.records.values import BuildModule, Release, release_id, timestamp
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Requests(Database):
         if same := same_command(connection, *command):
             return same
         build = _require_succeeded(one_build(connection, request.build_id))
-        _exhume(connection, build)
+        exhume(connection, build)
         at = timestamp(moment)
         hold = _require_free(connection, request)
         if request.restores is not None:
@@ -133,9 +134,6 @@ _insert = insert(tables.releases).returning(tables.releases)
 _modules = select(tables.builds.c.id, tables.builds.c.modules).where(
     tables.builds.c.id.in_([bindparam("before"), bindparam("after")])
 )
-_buried = select(tables.tombstones.c.deleted_at).where(
-    tables.tombstones.c.manifest_hash == bindparam("manifest_hash")
-)
 
 
 def modules_delta(
@@ -161,14 +159,6 @@ def refuse_in_flight(connection: Connection, environment: str) -> None:
         )
 
 
-def is_held(hold: Hold) -> RefusedError:
-    """Return what is said of an environment that is held."""
-    return RefusedError(
-        f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
-        help="`promote … --lift-hold` ends it, or `xtask unhold` does",
-    )
-
-
 def _require_pending(release: Release) -> None:
     if release.status != "pending":
         raise RefusedError(f"release {release.id} is {release.status}: it waits for nobody")
@@ -183,21 +173,6 @@ def _require_succeeded(build: Build) -> Build:
     return build
 
 
-def _exhume(connection: Connection, build: Build) -> None:
-    """Keep the bytes of a build that is wanted again, unless they are gone.
-
-    Raises:
-        RefusedError: they are.
-    """
-    stone = connection.execute(_buried, {"manifest_hash": build.manifest_hash}).first()
-    if stone is None:
-        return
-    if stone.deleted_at is not None:
-        raise refusals.removed(build, stone.deleted_at)
-    stones = tables.tombstones
-    connection.execute(delete(stones).where(stones.c.manifest_hash == build.manifest_hash))
-
-
 def _require_free(connection: Connection, request: ReleaseRequest) -> Hold | None:
     """Refuse what another release or a hold forbids; return the hold that a promotion ends."""
     if request.approvals == 0:
@@ -206,7 +181,7 @@ def _require_free(connection: Connection, request: ReleaseRequest) -> Hold | Non
     if hold is None or request.kind != "promote":
         return None
     if not request.lift_hold:
-        raise is_held(hold)
+        raise refusals.on_hold(hold)
     return hold
 
 

@@ -11,11 +11,12 @@ import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
-from xtask.records import rules, tables
+from xtask.records import refusals, rules, tables
 from xtask.records.columns import among
 from xtask.records.connection import Database
+from xtask.records.environments import lock_environments
 from xtask.records.releases import active, one_release
 from xtask.records.values import Tombstone, timestamp
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection
+
+    from xtask.records.values import Build
 
 
 class Policy(NamedTuple):
@@ -87,8 +90,7 @@ class Retention(Database):
             actor: who marks.
         """
         with self.writing() as connection:
-            names = tables.environments.c.name
-            connection.execute(select(names).order_by(names).with_for_update()).all()
+            lock_environments(connection)
             found, moment = self._collection(connection, policy), self.timestamp(connection)
             for hash_ in found.needed:
                 _forget(connection, hash_)
@@ -126,6 +128,25 @@ class Retention(Database):
         ):
             found.setdefault(hash_, why)
         return found
+
+
+_buried = select(tables.tombstones.c.deleted_at).where(
+    tables.tombstones.c.manifest_hash == bindparam("manifest_hash")
+)
+
+
+def exhume(connection: Connection, build: Build) -> None:
+    """Keep the bytes of a build that is wanted again, unless they are gone.
+
+    Raises:
+        RefusedError: they are.
+    """
+    stone = connection.execute(_buried, {"manifest_hash": build.manifest_hash}).first()
+    if stone is None:
+        return
+    if stone.deleted_at is not None:
+        raise refusals.removed(build, stone.deleted_at)
+    _forget(connection, build.manifest_hash)
 
 
 def _of_environments(connection: Connection, policy: Policy) -> Iterator[tuple[str, str]]:

@@ -101,9 +101,9 @@ def _written(records: Records) -> dict[str, str]:
     lost = records.recover_release(records.verify_release(shop.begun(a, "eu")), "not healthy")
     lost = records.require_recovery(lost, "the engine does not answer")
     held = records.hold_environment("eu", actor="ann", reason="look first")
-    lifted = records.retain(a.manifest_hash, actor="ann", reason="audit")
+    lifted = records.retain(a, actor="ann", reason="audit")
     records.lift(lifted.id, actor="bob", reason="done")
-    retained = records.retain(b.manifest_hash, actor="ann", reason="audit")
+    retained = records.retain(b, actor="ann", reason="audit")
     return {
         "queued": shop.queued("queued").id, "running": running.id, "succeeded": c.id,
         "failed": records.fail_build(shop.running("failed"), "disk full").id,

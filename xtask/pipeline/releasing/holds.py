@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from xtask.diagnostics import did_you_mean, listed
 from xtask.errors import RefusedError
 from xtask.manifest.table import shortened
-from xtask.records import refusals
 from xtask.records.store import open_records
 from xtask.records.values import timestamp
 from xtask.redaction import redacted
@@ -59,14 +58,10 @@ def keep(settings: Settings, *, what: str, reason: str, days: int | None) -> Hol
     """
     build = _find_build(settings, what)
     with open_records(settings.database_url) as records:
-        if gone := records.removed_at(build.manifest_hash):
-            raise refusals.removed(build, gone)
         if held := _kept(records, build):
             raise RefusedError(f"{build.id[:8]} is held already by {held.actor}: {held.reason}")
         until = timestamp(records.present() + timedelta(days=days)) if days else None
-        return records.retain(
-            build.manifest_hash, actor=settings.actor, reason=redacted(reason), until=until
-        )
+        return records.retain(build, actor=settings.actor, reason=redacted(reason), until=until)
 
 
 def let_go(settings: Settings, *, what: str, reason: str) -> Hold:
