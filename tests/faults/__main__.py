@@ -71,9 +71,9 @@ _OPERATIONS = Page(
 `python -m tests.faults operations --operations 250000 --seed 2 --save` writes a row. Each is one
 history: eight processes promote, roll back, build and look, in two environments of one database;
 each operation has a key, and is written down before it begins and with what it was told. Meanwhile
-processes are killed and started again (*kills*), stopped for up to two and a half leases (*pauses*),
-and the lock that every writer needs is taken from all of them (*locks*). Then nine rules are checked
-over all of it: journals, targets, rows and the chain of events.
+processes are killed and started again (*kills*), stopped for up to two and a half leases
+(*pauses*), and the lock that every writer needs is taken from all of them (*locks*). Then nine
+rules are checked over all of it: journals, targets, rows and the chain of events.
 
 - *told*: operations that ended with a build or a generation; *refused*: with a reason; *unknown*:
   the database did not answer in time. An operation that a kill interrupted is given again.
