@@ -25,8 +25,34 @@ def test_a_rollback_says_beforehand_whether_it_can_work(office: Office) -> None:
     back = office.done(*BACK, "--across-maintenance")
     assert (back["build_id"], back["migration_class"]) == (office.builds[1], "maintenance")
     assert "forced" in office.says("releases", back["id"]).out
-    again = office.done(*BACK)  # only a table more than the build before knows
-    assert (again["build_id"], again["migration_class"]) == (office.builds[0], "additive")
+    # What was crossed is in the database still, and the build before it has never met that.
+    assert "changed the database" in office.refused(*BACK)
+    again = office.done(*BACK, "--across-maintenance")
+    assert (again["build_id"], again["migration_class"]) == (office.builds[0], "maintenance")
+    # This one has: it served after the change.
+    office.promoted(1, "staging", "--lift-hold", "--rolled-back-before")
+    office.promoted(0)
+    assert office.done(*BACK)["migration_class"] == "additive"
+
+
+def test_a_lost_bundle_of_what_is_left_keeps_nobody_from_leaving_it(office: Office) -> None:
+    first = office.promoted(0)
+    lost = office.promoted(1)
+    (office.root / office.done("builds", lost["build_id"])["bundle"] / "surface.json").unlink()
+    shown = office.done("rollback", "--env", "staging", "--plan")
+    assert shown["migrations"] == [
+        {"module": lost["id"], "path": "migrations", "additive": True},
+    ]
+    assert office.done(*BACK)["restores_release_id"] == first["id"]
+
+
+def test_a_change_of_the_database_is_there_though_its_bundle_is_lost(office: Office) -> None:
+    office.promoted(1)
+    lost = office.promoted(2)
+    (office.root / office.done("builds", lost["build_id"])["bundle"] / "surface.json").unlink()
+    assert f"`migrations` of `{lost['id']}` changed the database" in office.refused(*BACK)
+    (found,) = office.says("drill", "--json").document
+    assert "changed the database" in found["problem"]
 
 
 def test_a_rollback_passes_a_freeze_and_that_is_recorded(office: Office) -> None:

@@ -86,6 +86,7 @@ def ask(records: Records, runs: int) -> Iterator[Times]:
     """Ask everything that a person or a program asks often, and promote."""
     build = records.builds(limit=1)[0]
     old = records.releases("prod", limit=1)[0]
+    back = records.rollback_plan("prod").build
     questions: dict[str, Callable[[], object]] = {
         "list 50 builds": lambda: records.builds(limit=50),
         "list 50 releases": lambda: records.releases(limit=50),
@@ -95,6 +96,7 @@ def ask(records: Records, runs: int) -> Iterator[Times]:
         "find a build by a release": lambda: records.find_build(old.id),
         "status of all environments": records.situations,
         "plan of a rollback": lambda: records.rollback_plan("prod"),
+        "what a rollback crosses": lambda: records.promoted_since("prod", back.manifest_hash),
         "did this manifest serve": lambda: records.last_of_manifest("prod", build.manifest_hash),
     }  # fmt: skip
     for name, question in questions.items():

@@ -135,6 +135,15 @@ def test_only_what_may_have_moved_traffic_is_recovered_and_all_of_that(
         WRITES[write](shop.records, release)
 
 
+def test_of_two_who_settle_a_lost_release_one_does(shop: Shop) -> None:
+    release = shop.records.recover_release(verified(shop), "not healthy")
+    lost = shop.records.require_recovery(release, "the engine does not answer")
+    first, second = (shop.records.take_over(lost.id, OTHER) for _ in range(2))
+    with pytest.raises(RefusedError, match="is in the hands of"):
+        shop.records.activate_release(first)
+    assert shop.records.fail_release(second, "undone").status == "failed"
+
+
 @pytest.mark.parametrize("end", ["failed", "active"])
 def test_somebody_who_has_looked_says_how_a_lost_release_ended(shop: Shop, end: str) -> None:
     before = shop.promoted(shop.built("a"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xtask.resolve.migrations import Step, distance
+from xtask.resolve.migrations import Migration, distance
 
 
 def surface(*steps: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_a_pair_of_builds_has_one_class(
 
 def test_the_step_that_decides_is_named() -> None:
     found = distance({}, {"cart": surface("+1", "2", "3"), "bill": surface("+1")})
-    assert found.steps[0] == Step("bill", "1", additive=True)
+    assert found.steps[0] == Migration("bill", "1", additive=True)
     assert found.deciding == "`2` of `cart` and 1 more"
     assert distance({}, {"cart": surface("+1")}).deciding == "`1` of `cart`"
     assert distance({}, {}).deciding == ""

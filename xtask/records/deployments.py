@@ -72,8 +72,10 @@ class Deployments(Requests):
     def take_over(self, release_id: str, claim: Claim, *, alone: bool = False) -> Release:
         """Continue a release whose process gave no sign of life; it is fenced from here on.
 
+        One whose recovery has failed waits for whoever comes: of two, the later one settles it.
+
         Args:
-            release_id: one that is being deployed.
+            release_id: one that is being deployed, or needs a recovery.
             claim: who continues it.
             alone: the caller holds the lock under which all changes of the environment happen.
 
@@ -82,6 +84,8 @@ class Deployments(Requests):
         """
         with self.writing() as connection:
             release = locked_release(connection, release_id)
+            if release.status == "recovery_required":
+                return change(connection, release, lease_token=release.lease_token + 1)
             if release.status not in rules.LEASED:
                 raise RefusedError(f"release {release.id} is {release.status}: nobody deploys it")
             moment = self.moment(connection)

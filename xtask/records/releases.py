@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from xtask.errors import RefusedError
 from xtask.records import rules, tables
@@ -85,6 +85,29 @@ class Releases(Database):
         with self.reading() as connection:
             row = connection.execute(query).mappings().first()
             return Release.from_row(row) if row else None
+
+    def promoted_since(self, environment: str, manifest_hash: str) -> tuple[Release, ...]:
+        """Return the promotions that began since a manifest served there last, in order.
+
+        Those that came to nothing are among them: what a candidate does to a database stays.
+        """
+        columns = tables.releases.c
+        last = select(func.max(columns.generation)).where(
+            columns.environment == environment,
+            columns.manifest_hash == manifest_hash,
+            columns.activated_at.is_not(None),
+        )
+        query = (
+            select(tables.releases)
+            .where(
+                columns.environment == environment,
+                columns.kind == "promote",
+                columns.generation > last.scalar_subquery(),
+            )
+            .order_by(columns.generation)
+        )
+        with self.reading() as connection:
+            return tuple(Release.from_row(row) for row in connection.execute(query).mappings())
 
     def releases(self, environment: str | None = None, limit: int = 50) -> tuple[Release, ...]:
         """Return the newest releases of one environment or of all, newest first."""

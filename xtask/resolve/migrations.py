@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Surfaces = Mapping[str, Mapping[str, Any]]
 
 
-class Step(NamedTuple):
+class Migration(NamedTuple):
     """A migration that only one of two builds has, or that they have in two ways."""
 
     module: str
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 class Distance(NamedTuple):
     """What is between two builds."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Migration, ...]
 
     @property
     def migration_class(self) -> MigrationClass:
@@ -59,15 +59,15 @@ def distance(before: Surfaces, after: Surfaces) -> Distance:
     return Distance(tuple(sorted(_steps(before, after))))
 
 
-def _steps(before: Surfaces, after: Surfaces) -> Iterator[Step]:
+def _steps(before: Surfaces, after: Surfaces) -> Iterator[Migration]:
     for module in after:
         old, new = _migrations(before.get(module)), _migrations(after[module])
         for path in old.keys() | new.keys():
             one, other = old.get(path), new.get(path)
             if one and other and one["content"] != other["content"]:
-                yield Step(module, path, additive=False)
+                yield Migration(module, path, additive=False)
             elif not (one and other):
-                yield Step(module, path, bool((one or other or {}).get("additive")))
+                yield Migration(module, path, bool((one or other or {}).get("additive")))
 
 
 def _migrations(surface: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from xtask.manifest.environments import Environment
 from xtask.manifest.freezes import Once
 from xtask.pipeline.releasing.gates import Facts, Gate, Waivers, frozen, gates, span
 from xtask.records.values import Approval, Hold
-from xtask.resolve.migrations import Distance, Step
+from xtask.resolve.migrations import Distance, Migration
 
 if TYPE_CHECKING:
     from xtask.records.values import Release
@@ -111,8 +111,10 @@ def test_a_freeze_stops_a_promotion_and_lets_a_rollback_pass() -> None:
     assert frozen(facts(freeze=FREEZE)) == FREEZE[0].text
 
 
-MAY_BREAK = Distance((Step("cart", "2", additive=False), Step("cart", "1", additive=True)))
-ADDS = Distance((Step("cart", "1", additive=True),))
+MAY_BREAK = Distance(
+    (Migration("cart", "2", additive=False), Migration("cart", "1", additive=True))
+)
+ADDS = Distance((Migration("cart", "1", additive=True),))
 
 
 @pytest.mark.parametrize(

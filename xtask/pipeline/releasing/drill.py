@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import RefusedError, UntrustedError, XtaskError
 from xtask.pipeline.releasing.candidate import deployment
+from xtask.pipeline.releasing.plan import Asked, look, way_back
 from xtask.pipeline.verifying.verify import verify
 from xtask.records.store import open_records
 from xtask.release.target import target
@@ -41,8 +42,8 @@ def drill(
 ) -> list[Drill]:
     """Return for each environment whether it could be rolled back, and to what.
 
-    Looked at is all that a rollback needs: the records' plan, every byte of the image, the
-    evidence about it, the bundle, and a target that knows how.
+    Looked at is all that a rollback needs: its plan and the gates of that, every byte of the
+    image, the evidence about it, the bundle, and a target that knows how.
 
     Args:
         settings: whose records.
@@ -72,18 +73,18 @@ def _drill(
     if left is not None and left.status == "recovery_required":
         return Drill(environment, active, None, f"{left.id} could not be undone: `xtask resume`")
     try:
-        plan = records.rollback_plan(environment)
+        step = way_back(settings.workspace, records, environment)
     except RefusedError:
         return Drill(environment, active, None, "")
-    if gone := records.removed_at(plan.build.manifest_hash):
-        says = f"the bytes of {plan.target.id} were not needed and were removed ({gone})"
-        return Drill(environment, active, plan.target, says)
+    back = records.release(str(step.restores))
     try:
-        deployment(settings.workspace, plan.target, plan.build)
-        target(plan.target.target)
-        seen = verify(settings, progress, what=plan.build.id, trust_file=None, now=now)
+        plan = look(settings, progress, records, step, Asked(own=left.id if left else None))
+        plan.require_open()
+        deployment(settings.workspace, back, step.build)
+        target(back.target)
+        seen = verify(settings, progress, what=step.build.id, trust_file=None, now=now)
         if seen.failed:
             raise UntrustedError(f"{seen.failed.name}: {seen.failed.says}")
     except XtaskError as error:
-        return Drill(environment, active, plan.target, error.message)
-    return Drill(environment, active, plan.target, "")
+        return Drill(environment, active, back, error.message)
+    return Drill(environment, active, back, "")

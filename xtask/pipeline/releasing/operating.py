@@ -13,7 +13,6 @@ from xtask.manifest.table import shortened
 from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.candidate import read_bundle
 from xtask.pipeline.releasing.deploy import activate, recover
-from xtask.records.rules import LEASED
 from xtask.records.store import open_records
 from xtask.release.target import target
 
@@ -77,8 +76,7 @@ def settle(
         return None  # nothing has been begun
     with progress.stage("recover") as stage:
         stage.detail = f"{left.id} was left unfinished"
-        if left.status in LEASED:
-            left = records.take_over(left.id, claim(settings), alone=settings.is_embedded)
+        left = records.take_over(left.id, claim(settings), alone=settings.is_embedded)
         serves = _is_seen(settings, records, left)
         if not serves:
             recover(settings, records, left, _LEFT)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
 from xtask.digest import sha256_of
-from xtask.errors import RefusedError, UsageError
+from xtask.errors import RefusedError, UntrustedError, UsageError
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
 from xtask.manifest.environments import Environment
@@ -22,7 +22,7 @@ from xtask.records import refusals
 from xtask.records.rules import modules_delta
 from xtask.records.values import ReleaseRequest
 from xtask.redaction import redacted
-from xtask.resolve.migrations import distance
+from xtask.resolve.migrations import Distance, Migration, distance
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from xtask.pipeline.releasing.gates import Gate
     from xtask.records.store import Records
     from xtask.records.values import Approval, Build, ModulesDelta, Release, ReleaseKind
-    from xtask.resolve.migrations import Distance
     from xtask.settings import Settings, Workspace
 
 
@@ -148,6 +147,17 @@ def promotion(environment: Environment, build: Build) -> Step:
     return Step("promote", environment, build, environment.target, environment.port)
 
 
+def way_back(workspace: Workspace, records: Records, environment: str) -> Step:
+    """Return what rolling an environment back means now; a broken `modules.toml` does not matter.
+
+    Raises:
+        RefusedError: nothing is active there, or nothing good came before it.
+    """
+    plan = records.rollback_plan(environment)
+    rules, back = rules_if_readable(workspace, environment), plan.target
+    return Step("rollback", rules, plan.build, back.target, back.port, restores=back.id)
+
+
 def look(
     settings: Settings, progress: Progress, records: Records, step: Step, asked: Asked
 ) -> Plan:
@@ -179,7 +189,7 @@ def look(
             rolled_back=_rolled_back(records, name, step.build),
             local_base=_local_base(settings.workspace, step),
             unproved=_unproved(settings.workspace, step, serving, now),
-            distance=_distance(settings.workspace, step, serving),
+            distance=_distance(settings.workspace, records, step, serving),
             approvals=asked.approvals,
             waivers=asked.waivers,
         )
@@ -253,11 +263,37 @@ def _unproved(
     return {key: problem for key, problem in doubts.items() if problem}
 
 
-def _distance(workspace: Workspace, step: Step, serving: Build | None) -> Distance:
-    """Return what lies between the databases; on the way back, what the later build has done."""
-    build = step.build
-    if step.kind == "redeploy" or (serving and serving.id == build.id):
-        return distance({}, {})
-    surfaces = read_surfaces(workspace, serving) if serving else {}
-    both = surfaces, read_surfaces(workspace, build)
-    return distance(*(reversed(both) if step.kind == "rollback" else both))
+def _distance(
+    workspace: Workspace, records: Records, step: Step, serving: Build | None
+) -> Distance:
+    """Return what lies between the databases; on the way back, all that was done to it since."""
+    match step.kind:
+        case "redeploy":
+            return Distance(())
+        case "promote":
+            return _between(workspace, serving, step.build)
+    since = records.promoted_since(step.environment.name, step.build.manifest_hash)
+    return Distance(tuple(one for each in since for one in _done(workspace, records, each)))
+
+
+def _between(workspace: Workspace, before: Build | None, build: Build) -> Distance:
+    if before and before.id == build.id:
+        return Distance(())
+    surfaces = read_surfaces(workspace, before) if before else {}
+    return distance(surfaces, read_surfaces(workspace, build))
+
+
+def _done(workspace: Workspace, records: Records, release: Release) -> tuple[Migration, ...]:
+    """Return what a release did to the database, step by step where the bundles are still there.
+
+    That it did something is in the records, so that a lost bundle of what is left keeps nobody
+    from leaving it.
+    """
+    if release.migration_class == "none" or release.previous_release_id is None:
+        return ()
+    before = records.build(records.release(release.previous_release_id).build_id)
+    try:
+        return _between(workspace, before, records.build(release.build_id)).steps
+    except UntrustedError:
+        additive = release.migration_class == "additive"
+        return (Migration(release.id, "migrations", additive=additive),)

@@ -15,7 +15,15 @@ from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.deploy import deploy
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
-from xtask.pipeline.releasing.plan import Asked, Step, look, promotion, rules_if_readable, rules_of
+from xtask.pipeline.releasing.plan import (
+    Asked,
+    Step,
+    look,
+    promotion,
+    rules_if_readable,
+    rules_of,
+    way_back,
+)
 from xtask.records.rules import ONCE_ACTIVE
 from xtask.records.store import open_records
 
@@ -101,7 +109,7 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
             )
         if done := _done_before(records, wish, "rollback"):
             return done
-        step = _way_back(settings, records, wish)
+        step = way_back(settings.workspace, records, wish.environment)
         _take_back_unbegun(settings, records, wish.environment)
         plan = look(settings, progress, records, step, Asked(wish.waivers))
         plan.require_digest(wish.expect)
@@ -112,7 +120,7 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
 def plan_rollback(settings: Settings, progress: Progress, wish: Wish) -> Plan:
     """Return what `rollback` would do, and whether it can work; nothing is written."""
     with open_records(settings.database_url, create=False) as records:
-        step = _way_back(settings, records, wish)
+        step = way_back(settings.workspace, records, wish.environment)
         return look(settings, progress, records, step, Asked(wish.waivers))
 
 
@@ -156,13 +164,6 @@ def _carry_out(
     if release.lease_owner != settings.holder:  # the same command, given elsewhere at this moment
         return _outcome(release)
     return deploy(settings, progress, records, release)
-
-
-def _way_back(settings: Settings, records: Records, wish: Wish) -> Step:
-    rules = rules_if_readable(settings.workspace, wish.environment)
-    plan = records.rollback_plan(wish.environment)
-    back = plan.target
-    return Step("rollback", rules, plan.build, back.target, back.port, restores=back.id)
 
 
 def _take_back_unbegun(settings: Settings, records: Records, environment: str) -> None:
