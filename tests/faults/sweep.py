@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ERRORS = tuple((name, persists) for name in ("EIO", "ENOSPC") for persists in (False, True))
 _EXIT_BUG = 70
-_UNDONE = ("was left unfinished and is undone", "a new command needs a new key")
+_USED_UP = "a new command needs a new key"
 _MANY_TIMES = 3
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Sweep:
             if ended.code == 0:
                 break
             said = " ".join(ended.err.split())
-            if times == _MANY_TIMES or not any(one in said for one in _UNDONE):
+            if times == _MANY_TIMES or _USED_UP not in said:
                 return times, [f"again, it ended with {ended.code}: {ended.err[-500:]}"]
             words = (*self.start.words, "--key", f"another-{times}")
         if cleans and self.start.command in {"promote", "rollback"} and temporaries(self.root):

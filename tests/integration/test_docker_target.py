@@ -12,6 +12,7 @@ import pytest
 from tests.support.ports import free_port
 from xtask.errors import RefusedError, TargetError, UntrustedError
 from xtask.release import containers, docker, fronting, health
+from xtask.release.deployment import Failed
 
 if TYPE_CHECKING:
     import contextlib
@@ -133,7 +134,7 @@ def test_undone_move_to_another_port_leaves_the_old_port_only(engine: Any, shop:
     moved = replace(shop.deployment("b", 2), port=free_port())
     shop.serve(first)
     shop.serve(moved)
-    docker.switch(first, undoing=moved)
+    docker.switch(first, undoing=Failed(moved.release_id, moved.generation))
     docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
     assert shop.serving() == "rel_a_1"
     assert health.observe(shop.app, moved.port) is None
@@ -225,8 +226,10 @@ def test_undone_release_gives_traffic_back_and_cannot_take_it_again(shop: Shop) 
     first, second, third = (shop.deployment(v, g) for v, g in (("a", 1), ("b", 2), ("c", 3)))
     shop.serve(first)
     shop.serve(second)
+    undone = Failed(second.release_id, second.generation)
     for _ in range(2):
-        docker.switch(first, undoing=second)
+        docker.apply(first, undoing=undone)
+        docker.switch(first, undoing=undone)
         assert shop.serving() == "rel_a_1"
     with pytest.raises(RefusedError):
         docker.switch(second)
@@ -234,6 +237,22 @@ def test_undone_release_gives_traffic_back_and_cannot_take_it_again(shop: Shop) 
     docker.apply(first)
     shop.serve(third)
     assert shop.serving() == "rel_c_3"
+
+
+def test_predecessor_that_is_gone_is_started_again_for_an_undone_release(
+    engine: Any, shop: Shop
+) -> None:
+    first, second = shop.deployment("a", 1), shop.deployment("b", 2)
+    shop.serve(first)
+    shop.serve(second)
+    for each in shop.containers(engine, "release"):
+        each.remove(force=True)
+    undone = Failed(second.release_id, second.generation)
+    with pytest.raises(RefusedError):
+        docker.apply(first, undoing=Failed("rel_other", 2))
+    docker.apply(first, undoing=undone)
+    docker.switch(first, undoing=undone)
+    assert shop.serving() == "rel_a_1"
 
 
 def test_candidate_that_cannot_start_leaves_nothing(engine: Any, shop: Shop) -> None:

@@ -145,8 +145,10 @@ def _stands(standing: Standing) -> str:
         ]
     rows += [("drift", line) for line in standing.drift]
     rows += [("help", "`xtask redeploy` replaces what has drifted")] if standing.drift else []
-    if standing.in_flight:
-        rows += [("in flight", f"{standing.in_flight.id} ({standing.in_flight.status})")]
+    if left := standing.in_flight:
+        rows += [("in flight", f"{left.id} ({left.status})"), ("error", left.error)]
+    if left and left.status == "recovery_required":
+        rows += [("help", f"mend that, then `xtask resume`; or `xtask cancel {left.id}`")]
     if standing.hold:
         rows += [("held", released.hold_text(standing.hold))]
     rows += [("pending", _waits(waiting)) for waiting in standing.waiting]

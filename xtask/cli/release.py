@@ -146,9 +146,15 @@ def resume(context: Context, *, env: str | None) -> None:
     from xtask.pipeline.releasing.resume import resume as story  # noqa: PLC0415 - start-up
 
     found = story(context.settings, context.output.progress(), environment=env)
-    rows = [[release.id, release.environment, release.status] for release in found]
-    text = table(rows, ["RELEASE", "ENVIRONMENT", "NOW"]) or "nothing was left unfinished"
-    context.output.result([released.document(release) for release in found], text)
+    rows = [[release.id, release.environment, release.status] for release in found.releases]
+    text = table(rows, ["RELEASE", "ENVIRONMENT", "NOW"])
+    if not found.problems:
+        text = text or "nothing was left unfinished"
+    context.output.result([released.document(release) for release in found.releases], text)
+    for problem in found.problems[1:]:
+        context.output.note(problem.message)
+    for problem in found.problems:
+        raise problem
 
 
 def _require_reason(reason: str) -> None:

@@ -21,6 +21,8 @@ from xtask.records.requests import (
     Requests,
     modules_delta,
     refuse_in_flight,
+    require_reason,
+    require_seen,
 )
 from xtask.records.values import Release, timestamp
 from xtask.settings import LEASE_SECONDS
@@ -51,18 +53,24 @@ class Deployments(Requests):
             is_new = release.status == "approved"
             return _begin(connection, release, claim, moment) if is_new else release
 
-    def deploy_release(self, release_id: str, claim: Claim) -> Release:
+    def deploy_release(self, release_id: str, claim: Claim, seen: int | None = None) -> Release:
         """Record that an approved release begins; its predecessor is what is active now.
 
         Generation, predecessor and module delta are frozen here, under the environment's lock. A
         pending release that has all its approvals is approved first.
 
+        Args:
+            release_id: one that is approved, or has all its approvals.
+            claim: who deploys it.
+            seen: the generation of what served when that was decided; see `ReleaseRequest`.
+
         Raises:
-            RefusedError: it is not approved, another one is in flight, the environment is held,
-                or a redeployment's build does not serve any more.
+            RefusedError: it is not approved, another one is in flight or serves, the environment is
+                held, or a redeployment's build does not serve any more.
         """
         with self.writing() as connection:
             release = locked_release(connection, release_id)
+            require_seen(active(connection, release.environment), seen)
             moment = self.moment(connection)
             if release.status == "pending":
                 _require_approved(connection, release)
@@ -165,6 +173,22 @@ class Deployments(Requests):
             held = _held(connection, release)
             at = self.timestamp(connection)
             return move(connection, held, "recovery_required", at, error=error, **_free())
+
+    def abandon_release(self, release_id: str, error: str, *, actor: str) -> Release:
+        """Record that a person knows that a release whose recovery has failed does not serve.
+
+        The environment is free again; whether what it says to be active serves is not known.
+
+        Raises:
+            RefusedError: no reason, or its recovery has not failed.
+        """
+        require_reason(error)
+        with self.writing() as connection:
+            release = locked_release(connection, release_id)
+            at = self.timestamp(connection)
+            facts = {"error": f"{release.error}; given up: {error}", "ended_at": at}
+            token = release.lease_token + 1
+            return move(connection, release, "failed", at, actor=actor, lease_token=token, **facts)
 
     def _hold(self, connection: Connection, rollback: Release, bad: Release, at: str) -> None:
         if hold_of(connection, rollback.environment):

@@ -101,8 +101,7 @@ class Requests(Database):
 
     def request(self, connection: Connection, request: ReleaseRequest, moment: datetime) -> Release:
         """Record that somebody wants a build to serve a locked environment; see above."""
-        if not request.reason.strip():
-            raise RefusedError("a release needs a reason", help="say why: --reason TEXT")
+        require_reason(request.reason)
         command = (request.environment, request.key, request.request_digest)
         if same := same_command(connection, *command):
             return same
@@ -110,9 +109,12 @@ class Requests(Database):
         exhume(connection, build)
         at = timestamp(moment)
         hold = _require_free(connection, request)
+        before = active(connection, request.environment)
+        require_seen(before, request.seen)
         if request.restores is not None:
             require_planned(connection, request, build)
-        row = _row(connection, request, build) | {
+        row = _row(request, build) | {
+            "modules_delta": modules_delta(connection, before, build.id),
             "id": release_id(moment, self.new_id()),
             "ends_hold_id": hold.id if hold else None,
             "created_at": at,
@@ -122,8 +124,7 @@ class Requests(Database):
         return release if request.approvals else move(connection, release, "approved", at)
 
     def _end_unbegun(self, release_id: str, to: ReleaseStatus, error: str, actor: str) -> Release:
-        if not error.strip():
-            raise RefusedError("this needs a reason", help="say why: --reason TEXT")
+        require_reason(error)
         with self.writing() as connection:
             release = locked_release(connection, release_id)
             at = self.timestamp(connection)
@@ -147,6 +148,22 @@ def modules_delta(
     }
     then = found[before.build_id] if before else ()
     return asdict(rules.modules_delta(then, found[build_id]))
+
+
+def require_reason(reason: str) -> None:
+    """Raise RefusedError when nobody could understand it later."""
+    if not reason.strip():
+        raise RefusedError("this needs a reason", help="say why: --reason TEXT")
+
+
+def require_seen(active: Release | None, seen: int | None) -> None:
+    """Raise RefusedError when what serves is not what somebody has seen; None is anything."""
+    now = (active.generation or 0) if active else 0
+    if seen not in {None, now}:
+        raise RefusedError(
+            f"the plan is stale: {active.id if active else 'nothing'} serves now, by another plan",
+            help="look at it again with `--plan`, then give the command again",
+        )
 
 
 def refuse_in_flight(connection: Connection, environment: str) -> None:
@@ -185,8 +202,7 @@ def _require_free(connection: Connection, request: ReleaseRequest) -> Hold | Non
     return hold
 
 
-def _row(connection: Connection, request: ReleaseRequest, build: Build) -> dict[str, Any]:
-    before = active(connection, request.environment)
+def _row(request: ReleaseRequest, build: Build) -> dict[str, Any]:
     return {
         "environment": request.environment,
         "kind": request.kind,
@@ -203,7 +219,6 @@ def _row(connection: Connection, request: ReleaseRequest, build: Build) -> dict[
         "approvals_needed": request.approvals,
         "migration_class": request.migration_class,
         "passed_freeze": request.passed_freeze,
-        "modules_delta": modules_delta(connection, before, build.id),
         "idempotency_key": request.key,
         "request_digest": request.request_digest,
         "recovery_attempts": 0,

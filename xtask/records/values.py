@@ -138,6 +138,8 @@ class ReleaseRequest:
         key: the same key is the same command, however often it is given.
         request_digest: of what the command asks for.
         lift_hold: when it begins it ends the hold that the environment has now.
+        seen: the generation of what served when that was decided, 0 for nothing; None for whatever
+            serves.
     """
 
     environment: str
@@ -155,6 +157,7 @@ class ReleaseRequest:
     key: str | None = None
     request_digest: str | None = None
     lift_hold: bool = False
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

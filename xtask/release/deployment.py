@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +33,13 @@ class Deployment:
     port: int
     archive: Callable[[frozenset[str]], Iterator[bytes]]
     layers: tuple[str, ...] = ()
+
+
+class Failed(NamedTuple):
+    """A release that is undone: its traffic goes back to what served before it."""
+
+    release_id: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment
+    from xtask.release.deployment import Deployment, Failed
 
 name: Final = "docker"
 
@@ -33,6 +33,7 @@ def apply(
     deployment: Deployment,
     /,
     *,
+    undoing: Failed | None = None,
     clock: health.Clock = health.SYSTEM_CLOCK,
     ready_within: float = _READY_SECONDS,
 ) -> None:
@@ -40,7 +41,8 @@ def apply(
 
     A container of the same release left by an interrupted run is adopted. A candidate that does not
     become healthy is removed. The front is made here too: a taken port shows before anything moves.
-    On a new port it is made beside the serving one, which `remove` takes away.
+    On a new port it is made beside the serving one, which `remove` takes away. What served before
+    `undoing` runs already, as a rule: it is looked at, and started again where it has ended.
 
     Raises:
         RefusedError: something newer serves.
@@ -50,7 +52,7 @@ def apply(
     image = ensure_image(deployment)
     with engine(f"running {deployment.release_id}") as client:
         serving = fronting.pointer(client, deployment.app, deployment.environment)
-        fronting.refuse_past(serving, deployment)
+        fronting.refuse_past(serving, deployment, undoing)
         containers.ensure_network(client, deployment)
         fronting.ensure(client, deployment, image)
         candidate = containers.ensure_release(client, deployment, image)
@@ -67,7 +69,7 @@ def switch(
     deployment: Deployment,
     /,
     *,
-    undoing: Deployment | None = None,
+    undoing: Failed | None = None,
     clock: health.Clock = health.SYSTEM_CLOCK,
 ) -> None:
     """Send traffic to the deployment; return when its environment's port answers with it.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment
+    from xtask.release.deployment import Deployment, Failed
 
 _FOLDER: Final = "/xtask-front"
 _SCRIPT: Final = f"{_FOLDER}/front.py"
@@ -107,20 +107,23 @@ def pointer(client: DockerClient, app: str, environment: str) -> Pointer | None:
     return None
 
 
-def refuse_past(held: Pointer | None, deployment: Deployment) -> None:
+def refuse_past(held: Pointer | None, deployment: Deployment, undoing: Failed | None) -> None:
     """Refuse a deployment that is older than what serves, or of another history.
 
     Raises:
-        RefusedError: the pointer is at another release, of the same or a higher generation.
+        RefusedError: the pointer is at another release, of the same or a higher generation, and
+            not at the one that is undone.
     """
     if held is None or held.generation < deployment.generation:
+        return
+    if undoing is not None and (held.release_id, held.generation) == undoing:
         return
     if held.release_id != deployment.release_id:
         raise _overtaken(deployment, f"release {held.release_id}, generation {held.generation}")
 
 
 def point(
-    running: Container, deployment: Deployment, *, port: int, undoing: Deployment | None
+    running: Container, deployment: Deployment, *, port: int, undoing: Failed | None
 ) -> None:
     """Send new connections to the deployment's `port`, at once and for all later fronts.
 

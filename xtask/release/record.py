@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from xtask.release.deployment import Deployment, Observed
+    from xtask.release.deployment import Deployment, Failed, Observed
 
 name: Final = "record"
 
 
-def apply(_deployment: Deployment, /) -> None:
+def apply(_deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
     """Run nothing."""
+    del undoing
 
 
-def switch(_deployment: Deployment, /, *, undoing: Deployment | None = None) -> None:
+def switch(_deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
     """Send no traffic, `undoing` or not: the pointer is the record itself."""
     del undoing
 

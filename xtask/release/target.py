@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from xtask.errors import UsageError
 from xtask.release import docker, record
-from xtask.release.deployment import Deployment, Observed
+from xtask.release.deployment import Deployment, Failed, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TARGETS", "Deployment", "Observed", "Target", "target"]
+__all__ = ["TARGETS", "Deployment", "Failed", "Observed", "Target", "target"]
 
 
 class Target(Protocol):
@@ -24,14 +24,14 @@ class Target(Protocol):
     def name(self) -> str:
         """The word for it in `modules.toml`."""
 
-    def apply(self, deployment: Deployment, /) -> None:
-        """Run the deployment beside what serves, without traffic; return when it is healthy."""
+    def apply(self, deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
+        """Run the deployment beside what serves, without traffic; return when it is healthy.
 
-    def switch(self, deployment: Deployment, /, *, undoing: Deployment | None = None) -> None:
-        """Send the environment's traffic to the deployment; return when the port answers so.
-
-        `undoing` is a failed successor from which the traffic is taken back.
+        `undoing` is a failed successor, which may have the traffic; it is taken back next.
         """
+
+    def switch(self, deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
+        """Send the environment's traffic to the deployment; return when the port answers so."""
 
     def observe(self, app: str, environment: str, port: int, /) -> Observed | None:
         """Return what answers on the environment's port and what the engine knows of it.

@@ -16,6 +16,7 @@ from xtask.redaction import redacted
 
 if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
+    from xtask.pipeline.releasing.plan import Plan
     from xtask.records.store import Records
     from xtask.records.values import Build, Release
     from xtask.settings import Settings
@@ -45,7 +46,7 @@ def approve(settings: Settings, progress: Progress, *, what: str, reason: str) -
         others = release.actor != settings.actor
         if release.status == "pending" and others and len(given) + 1 >= release.approvals_needed:
             mine = Approval(release.id, settings.actor, reason, timestamp(records.present()))
-            _require_current(settings, progress, records, release, (*given, mine))
+            _current(settings, progress, records, release, (*given, mine))
         release = records.approve_release(
             release.id, actor=settings.actor, reason=redacted(reason).strip()
         )
@@ -65,8 +66,8 @@ def begin_approved(
         TargetError: the candidate did not work; what served before still serves.
     """
     given = records.approvals(release.id)
-    _require_current(settings, progress, records, release, given)
-    begun = records.deploy_release(release.id, claim(settings))
+    plan = _current(settings, progress, records, release, given)
+    begun = records.deploy_release(release.id, claim(settings), plan.seen)
     return deploy(settings, progress, records, begun)
 
 
@@ -84,13 +85,17 @@ def reject(settings: Settings, *, what: str, reason: str) -> Release:
 def cancel(settings: Settings, *, what: str, reason: str) -> Release | Build:
     """Take back a release that has not begun, or a build that has not ended.
 
+    A release whose recovery has failed is given up: somebody has looked, and knows what serves.
+
     Raises:
         RefusedError: there is none of this id, or it is too late.
     """
     if what.startswith("rel_"):
         release = _find(settings, what)
         with open_records(settings.database_url) as records:
-            return records.cancel_release(release.id, redacted(reason), actor=settings.actor)
+            lost = release.status == "recovery_required"
+            end = records.abandon_release if lost else records.cancel_release
+            return end(release.id, redacted(reason), actor=settings.actor)
     with open_records(settings.database_url, create=False) as records:
         build = records.find_build(what)
     with open_records(settings.database_url) as records:
@@ -103,13 +108,13 @@ def _find(settings: Settings, what: str) -> Release:
         return records.find_release(what)
 
 
-def _require_current(
+def _current(
     settings: Settings,
     progress: Progress,
     records: Records,
     release: Release,
     approvals: tuple[Approval, ...],
-) -> None:
+) -> Plan:
     """Look at everything again; refuse when a gate is closed, reject what is not as agreed to."""
     step = promotion(
         rules_of(settings.workspace, release.environment), records.build(release.build_id)
@@ -125,6 +130,7 @@ def _require_current(
     if plan.digest != release.plan_digest:
         _reject_stale(settings, records, release)
     plan.require_open()
+    return plan
 
 
 def _reject_stale(settings: Settings, records: Records, release: Release) -> NoReturn:

@@ -41,30 +41,45 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
     """Return what the bundle of a build says of its image.
 
     Raises:
-        UntrustedError: the bundle is gone.
+        UntrustedError: the bundle is gone or damaged, or is about another image than the build.
     """
-    found = json.loads(_bundled(workspace, build, "image.json"))
-    platforms = found.get("platforms", {})
-    image = platforms.get(machine_platform(), found)
-    if platforms and image is found:
-        image = platforms[min(platforms)]
-    return Bundle(
-        found["app"],
-        found["reference"],
-        image["image_digest"],
-        image["config_digest"],
-        tuple(image["diff_ids"]),
-    )
+    found = _bundled(workspace, build, "image.json")
+    try:
+        platforms = found.get("platforms", {})
+        image = platforms.get(machine_platform(), found)
+        if platforms and image is found:
+            image = platforms[min(platforms)]
+        bundle = Bundle(
+            found["app"],
+            found["reference"],
+            image["image_digest"],
+            image["config_digest"],
+            tuple(image["diff_ids"]),
+        )
+        named = found["image_digest"], found["config_digest"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(build, "image.json") from error
+    ours = {named[0]} if not platforms else _platforms(workspace, build)
+    if named != (build.image_digest, build.config_digest) or bundle.image_digest not in ours:
+        raise UntrustedError(
+            f"the bundle of build {build.id[:8]} is about image {bundle.image_digest}, and the"
+            f" records have {build.image_digest}",
+            help=f"remove {build.bundle} and build the same commit again",
+        )
+    return bundle
+
+
+def _platforms(workspace: Workspace, build: Build) -> set[str]:
+    return {*Layout(workspace.layout).platforms(str(build.image_digest)).values()}
 
 
 def read_surfaces(workspace: Workspace, build: Build) -> dict[str, dict[str, Any]]:
     """Return what the bundle of a build keeps of what the code of each module promises.
 
     Raises:
-        UntrustedError: the bundle is gone.
+        UntrustedError: the bundle is gone or damaged.
     """
-    found: dict[str, dict[str, Any]] = json.loads(_bundled(workspace, build, "surface.json"))
-    return found
+    return _bundled(workspace, build, "surface.json")
 
 
 def base_of(workspace: Workspace, build: Build) -> Base:
@@ -73,7 +88,7 @@ def base_of(workspace: Workspace, build: Build) -> Base:
     Raises:
         UntrustedError: the bundle is gone, or its plan is not the one that the build was made from.
     """
-    plan = _bundled(workspace, build, "plan.json")
+    plan = _bytes(workspace, build, "plan.json")
     if sha256(plan) != build.manifest_hash:
         raise UntrustedError(
             f"the plan in the bundle of build {build.id[:8]} is not the one of its manifest hash",
@@ -89,7 +104,7 @@ def deployment(workspace: Workspace, release: Release, build: Build) -> Deployme
 
     Raises:
         RefusedError: the build has no image.
-        UntrustedError: its bundle is gone.
+        UntrustedError: its bundle is gone, damaged, or about another image.
     """
     return replace(
         _candidate(workspace, build),
@@ -157,7 +172,24 @@ def _candidate(workspace: Workspace, build: Build) -> Deployment:
     )
 
 
-def _bundled(workspace: Workspace, build: Build, name: str) -> bytes:
+def _bundled(workspace: Workspace, build: Build, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_bytes(workspace, build, name))
+    except ValueError as error:
+        raise _damaged(build, name) from error
+    if not isinstance(found, dict):
+        raise _damaged(build, name)
+    return found
+
+
+def _damaged(build: Build, name: str) -> UntrustedError:
+    return UntrustedError(
+        f"{name} in the bundle of build {build.id[:8]} is damaged",
+        help=f"remove {build.bundle} and build the same commit again: it makes the same image",
+    )
+
+
+def _bytes(workspace: Workspace, build: Build, name: str) -> bytes:
     try:
         return (workspace.root / str(build.bundle) / name).read_bytes()
     except OSError as error:

@@ -12,13 +12,12 @@ from xtask.pipeline.leases import renewing
 from xtask.pipeline.releasing.candidate import deployment, read_bundle
 from xtask.records.rules import IN_FLIGHT
 from xtask.redaction import redacted
-from xtask.release.target import target
+from xtask.release.target import Failed, target
 
 if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Release
-    from xtask.release.target import Target
     from xtask.settings import Settings
 
 
@@ -55,13 +54,12 @@ def activate(settings: Settings, progress: Progress, records: Records, release: 
     """Record that a release serves; remove what nobody will need from where it and others ran."""
     before = records.active_release(release.environment)
     done = records.activate_release(release)
-    app = read_bundle(settings.workspace, records.build(done.build_id)).app
     with progress.stage("clean") as stage:
         here = {each.id for each in (done, before) if each and each.target == done.target}
-        problem = _clean(target(done.target), app, done.environment, frozenset(here))
+        problem = _clean(settings, records, done, keep=frozenset(here))
         stage.detail = f"left for the next time: {problem}" if problem else ""
         if before is not None and before.target != done.target:
-            problem = _clean(target(before.target), app, done.environment, frozenset())
+            problem = _clean(settings, records, before, keep=frozenset())
             stage.detail = f"{before.id} is left on {before.target}: {problem}" if problem else ""
     with progress.stage("checkpoint") as stage:
         stage.detail = _kept_checkpoint(settings, records)
@@ -73,7 +71,8 @@ def recover(settings: Settings, records: Records, release: Release, why: str) ->
 
     While a release is `deploying` nothing that served was touched. After that traffic may have
     moved: what served before on the same target is switched to again, and seen there. That is
-    tried once; a person decides about more.
+    tried once; a person decides about more. What was left is only named, so that it can be undone
+    when nothing of it is there any more.
 
     Raises:
         XtaskError: it cannot be brought back; the records say that recovery is required.
@@ -84,19 +83,17 @@ def recover(settings: Settings, records: Records, release: Release, why: str) ->
     before = records.active_release(release.environment)
     if before is not None and before.target != release.target:
         before = None  # another target serves it, and was not touched
-    runner, keep = target(release.target), frozenset({before.id} if before else ())
-    failed = deployment(settings.workspace, release, records.build(release.build_id))
+    keep = frozenset({before.id} if before else ())
     if now.status == "deploying":
         records.fail_release(now, why)
-        _clean(runner, failed.app, failed.environment, keep)
+        _clean(settings, records, release, keep=keep)
         return
     if now.status == "verifying":
         now = records.recover_release(now, why)
     try:
         if before:
-            build = records.build(before.build_id)
-            runner.switch(deployment(settings.workspace, before, build), undoing=failed)
-        runner.remove(failed.app, failed.environment, keep=keep)
+            _bring_back(settings, records, before, Failed(release.id, release.generation or 0))
+        _remove(settings, records, before or release, keep=keep)
     except XtaskError as error:
         if now.status != "recovery_required":
             records.require_recovery(now, f"{why}; then: {redacted(error.message)}")
@@ -113,10 +110,25 @@ def _kept_checkpoint(settings: Settings, records: Records) -> str:
     return ""
 
 
-def _clean(runner: Target, app: str, environment: str, keep: frozenset[str]) -> str:
-    """Remove other releases; return what went wrong, which does not undo what serves."""
+def _bring_back(settings: Settings, records: Records, before: Release, failed: Failed) -> None:
+    again = deployment(settings.workspace, before, records.build(before.build_id))
+    runner = target(before.target)
+    runner.apply(again, undoing=failed)
+    runner.switch(again, undoing=failed)
+
+
+def _remove(
+    settings: Settings, records: Records, release: Release, *, keep: frozenset[str]
+) -> None:
+    """Remove what runs in the environment of a release, on its target, but what is kept."""
+    app = read_bundle(settings.workspace, records.build(release.build_id)).app
+    target(release.target).remove(app, release.environment, keep=keep)
+
+
+def _clean(settings: Settings, records: Records, release: Release, *, keep: frozenset[str]) -> str:
+    """Do the same; return what went wrong, which does not undo what serves."""
     try:
-        runner.remove(app, environment, keep=keep)
+        _remove(settings, records, release, keep=keep)
     except XtaskError as error:
         return error.message.partition("\n")[0]
     return ""

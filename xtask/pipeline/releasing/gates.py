@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from xtask.records.values import Approval, Build, Hold, Release, ReleaseKind
     from xtask.resolve.migrations import Distance
 
+_AT_WORK = "wait until it ends; if its process is gone, `xtask resume`"
+_WAY_OUT: Mapping[str, str] = {
+    "approved": "`xtask resume` begins it, `xtask cancel {id}` takes it back",
+    "deploying": _AT_WORK,
+    "verifying": _AT_WORK,
+    "recovering": _AT_WORK,
+    "recovery_required": "mend what failed and `xtask resume`, or give it up: `xtask cancel {id}`",
+}
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -103,7 +111,7 @@ def _free(facts: Facts) -> Gate:
         "free",
         passed=False,
         says=f"taken by {other.id}: {other.kind} by {other.actor}, {other.status}",
-        help=f"wait until it ends; else `xtask resume`, or `xtask cancel {other.id}`",
+        help=_WAY_OUT[other.status].format(id=other.id),
     )
 
 

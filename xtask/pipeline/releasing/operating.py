@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xtask.errors import RefusedError, UsageError
+from xtask.errors import RefusedError, UntrustedError, UsageError
 from xtask.files import locked
 from xtask.manifest import grammar
 from xtask.manifest.table import shortened
@@ -46,7 +46,8 @@ def operating(
             raise RefusedError(
                 f"{left.id} could not be undone, and nobody knows what {environment} serves:"
                 f" {left.error}",
-                help="look with `xtask status`, mend what failed, then `xtask resume`",
+                help="look with `xtask status`, mend what failed, then `xtask resume`; or give it"
+                f" up: `xtask cancel {left.id}`",
             )
         yield records, settle(settings, progress, records, environment) if left else None
 
@@ -87,7 +88,10 @@ def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
     """Return whether a release that may have got the traffic is what answers, in good health."""
     if release.status in {"deploying", "recovering"}:
         return False
-    bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    try:
+        bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    except UntrustedError:
+        return False  # what it should be cannot be told
     seen = target(release.target).observe(bundle.app, release.environment, release.port)
     return (
         seen is not None

@@ -15,7 +15,7 @@ from xtask.errors import RefusedError, UntrustedError, UsageError
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
 from xtask.manifest.environments import Environment
-from xtask.pipeline.releasing.candidate import base_of, read_surfaces
+from xtask.pipeline.releasing.candidate import base_of, read_bundle, read_surfaces
 from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
 from xtask.pipeline.verifying.verify import doubt
 from xtask.records import refusals
@@ -75,6 +75,11 @@ class Plan:
     distance: Distance
     gates: tuple[Gate, ...]
     freeze: str | None
+
+    @property
+    def seen(self) -> int:
+        """The generation of what serves now, 0 for nothing."""
+        return (self.active.generation or 0) if self.active else 0
 
     @cached_property
     def digest(self) -> str:
@@ -139,6 +144,7 @@ class Plan:
             migration_class=self.distance.migration_class,
             passed_freeze=None if step.kind == "promote" else self.freeze,
             lift_hold=waivers.lift_hold,
+            seen=self.seen,
         )
 
 
@@ -174,7 +180,9 @@ def look(
     serving = records.build(active.build_id) if active else None
     with progress.stage("verify"):
         _require_kept(records, step.build)
-        _hash_again(settings.workspace, step.build, serving if step.kind == "promote" else None)
+        _require_whole(settings.workspace, step.build)
+        if serving and step.kind == "promote":
+            _require_whole(settings.workspace, serving)
     with progress.stage("plan") as stage:
         before, now = serving.modules if serving else (), records.present()
         facts = Facts(
@@ -234,10 +242,11 @@ def rules_if_readable(workspace: Workspace, name: str) -> Environment:
     return Environment(name, 0, "record", 0, Place(Source("modules.toml")))
 
 
-def _hash_again(workspace: Workspace, *builds: Build | None) -> None:
-    layout = Layout(workspace.layout)
-    for digest in sorted({build.image_digest or "" for build in builds if build} - {""}):
-        layout.verify(digest)
+def _require_whole(workspace: Workspace, build: Build) -> None:
+    """Raise UntrustedError unless all that a target needs of a build is what it should be."""
+    if build.image_digest:  # without one nothing is released
+        read_bundle(workspace, build)
+        Layout(workspace.layout).verify(build.image_digest)
 
 
 def _rolled_back(records: Records, environment: str, build: Build) -> Release | None:

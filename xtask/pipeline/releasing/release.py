@@ -92,7 +92,7 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
     """Make the release before the active one serve again, where it did; nothing is built.
 
     It passes a freeze, and waits for nobody: a release that is approved and has not begun is taken
-    back. The environment is held afterwards.
+    back. The environment is held afterwards. One that was left unfinished is finished instead.
 
     Raises:
         UsageError: that is no name of an environment.
@@ -102,7 +102,9 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
         TargetError: it did not work; what served before still serves.
     """
     with operating(settings, progress, wish.environment) as (records, settled):
-        if settled and settled.status == "failed":
+        if settled and (settled.kind, settled.status) == ("rollback", "active"):
+            return settled  # it was wanted before, and somebody died over it
+        if settled and settled.kind != "rollback" and settled.status == "failed":
             raise RefusedError(
                 f"{settled.id} was left unfinished and is undone: what served before it serves",
                 help="look with `xtask status`; type the command again to go back further",
@@ -110,10 +112,13 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
         if done := _done_before(records, wish, "rollback"):
             return done
         step = way_back(settings.workspace, records, wish.environment)
-        _take_back_unbegun(settings, records, wish.environment)
-        plan = look(settings, progress, records, step, Asked(wish.waivers))
+        left = records.in_flight(wish.environment)
+        unbegun = left.id if left and left.status == "approved" else None
+        plan = look(settings, progress, records, step, Asked(wish.waivers, own=unbegun))
         plan.require_digest(wish.expect)
         plan.require_open()
+        if unbegun:
+            records.cancel_release(unbegun, _FIRST, actor=settings.actor)
         return _carry_out(settings, progress, records, plan, wish)
 
 
@@ -164,12 +169,6 @@ def _carry_out(
     if release.lease_owner != settings.holder:  # the same command, given elsewhere at this moment
         return _outcome(release)
     return deploy(settings, progress, records, release)
-
-
-def _take_back_unbegun(settings: Settings, records: Records, environment: str) -> None:
-    left = records.in_flight(environment)
-    if left and left.status == "approved":
-        records.cancel_release(left.id, _FIRST, actor=settings.actor)
 
 
 def _done_before(records: Records, wish: Wish, kind: str, build_id: str = "") -> Release | None:

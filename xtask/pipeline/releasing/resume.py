@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.diagnostics import did_you_mean, listed
-from xtask.errors import UsageError
+from xtask.errors import UsageError, XtaskError
 from xtask.manifest.table import shortened
 from xtask.pipeline.releasing.approval import begin_approved
 from xtask.pipeline.releasing.operating import holding, settle
 from xtask.records.store import open_records
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Release
     from xtask.settings import Settings
 
 
-def resume(settings: Settings, progress: Progress, *, environment: str | None) -> list[Release]:
-    """Finish or undo what dead processes left in flight; return those releases.
+class Resumed(NamedTuple):
+    """What became of releases, and what kept others from an end."""
+
+    releases: tuple[Release, ...]
+    problems: tuple[XtaskError, ...]
+
+
+def resume(settings: Settings, progress: Progress, *, environment: str | None) -> Resumed:
+    """Finish or undo what dead processes left in flight, in each environment for itself.
 
     What all have agreed to and nobody began is deployed, when everything is as it was then. With
     embedded records every other change of an environment begins with the rest of this. With others
@@ -27,8 +36,6 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
 
     Raises:
         UsageError: an environment that is not recorded.
-        RefusedError: what was approved is stale, and rejected, or a gate is closed.
-        TargetError: the environment cannot be brought back to what served before.
     """
     with open_records(settings.database_url, create=False) as records:
         known = records.environment_names()
@@ -37,13 +44,28 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
             f"no environment `{shortened(environment)}` is recorded",
             help=did_you_mean(environment, known) or f"there are: {listed(known) or 'none yet'}",
         )
-    found = []
+    releases: list[Release] = []
+    problems: list[XtaskError] = []
     for name in known if environment is None else (environment,):
-        with holding(settings, progress, name) as records:
-            found.append(settle(settings, progress, records, name))
-            if agreed := _agreed(records, name):
-                found.append(begin_approved(settings, progress, records, agreed))
-    return [release for release in found if release is not None]
+        try:
+            releases += _settled(settings, progress, name)
+        except XtaskError as error:
+            problems.append(error)
+    return Resumed(tuple(releases), tuple(problems))
+
+
+def _settled(settings: Settings, progress: Progress, environment: str) -> Iterator[Release]:
+    """Yield what is finished or undone in one environment, as it is then.
+
+    Raises:
+        RefusedError: what was approved is stale, and rejected, or a gate is closed.
+        TargetError: the environment cannot be brought back to what served before.
+    """
+    with holding(settings, progress, environment) as records:
+        if settled := settle(settings, progress, records, environment):
+            yield settled
+        if agreed := _agreed(records, environment):
+            yield begin_approved(settings, progress, records, agreed)
 
 
 def _agreed(records: Records, environment: str) -> Release | None:
