@@ -95,7 +95,7 @@ def test_an_environment_that_another_one_requires_comes_first(shop: Workspace) -
         (("rollback", "--env", "nowhere", "--reason", "x"), 6, "nowhere"),
         (("rollback", "--env", "/../../zz", "--reason", "x"), 2, "no name of an environment"),
         (("rollback", "--env", "a" * 300, "--reason", "x"), 2, "no name of an environment"),
-        (("resume", "--env", "../zz"), 2, "no environment `../zz`"),
+        (("resume", "--env", "../zz"), 6, "no environment `../zz`"),
     ],
 )
 def test_what_cannot_be_done_says_why(

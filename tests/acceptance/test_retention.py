@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from xtask.digest import hex_of
+from xtask.records.retention import Policy
+from xtask.records.store import open_records
 
 if TYPE_CHECKING:
     from tests.acceptance.shop import Workspace
@@ -86,6 +88,23 @@ def test_what_was_removed_is_refused_with_a_reason_and_can_be_built_again(
     assert "build the same commit again" in " ".join(refused.err.split())
     again = promoted(shop, 1)
     assert (again["build_id"], again["image_digest"]) == (first["build_id"], first["image_digest"])
+
+
+def test_what_was_given_free_and_is_still_here_goes_with_the_next_collection(
+    shop: Workspace,
+) -> None:
+    builds = [promoted(shop, number) for number in range(3)]
+    gone = builds[0]["manifest_hash"]
+    policy = Policy(1, {}, young_days=0, grace_days=0)
+    with open_records(f"sqlite:///{shop.root / 'releases/records.sqlite3'}") as records:
+        for _ in range(2):
+            records.collect(policy, "another machine, or one that died")
+    refused = shop.xtask("promote", builds[0]["build_id"], "--to", "staging", "--reason", "x")
+    assert (refused.code, "were removed" in refused.err) == (6, True)
+    assert gone in collected(shop, "--keep", "1", "--dry-run", *NOW)["removed"]
+    assert gone in collected(shop, "--keep", "1", *NOW)["removed"]
+    assert not any(hex_of(gone) in path for path in stored(shop))
+    assert collected(shop, "--keep", "1", *NOW)["removed"] == []
 
 
 def test_a_grace_and_youth_keep_everything(shop: Workspace) -> None:

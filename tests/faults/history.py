@@ -147,7 +147,7 @@ def _real_time(lines: Iterable[dict[str, Any]], releases: dict[str, Release]) ->
 
 
 def _rollbacks(releases: Iterable[Release]) -> Iterator[str]:
-    """Rule 7: a rollback serves what served before, and never what was just left."""
+    """Rule 7: a rollback serves what served before, and never what was left and is not promoted."""
     served: list[str] = []
     left: set[str] = set()
     chain = sorted(
@@ -157,7 +157,7 @@ def _rollbacks(releases: Iterable[Release]) -> Iterator[str]:
     for release in chain:
         if release.kind == "promote":
             served.append(release.image_digest)
-            left = set()
+            left.discard(release.image_digest)
             continue
         left.add(served.pop())
         while served and served[-1] in left:

@@ -21,7 +21,8 @@ NAMES = ("a", "b", "c")
 class Place:
     """The model of one environment, and the target that runs what it serves.
 
-    `served` is what rollbacks walk back through, `left` what the latest run of them went away from.
+    `served` is what rollbacks walk back through, `left` what they went away from and nobody has
+    promoted since.
     """
 
     served: list[str] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Place:
     def activate(self, release: Release) -> None:
         if release.kind == "promote":
             self.served.append(release.build_id)
-            self.left = set()
+            self.left.discard(release.build_id)
         elif release.kind == "rollback":
             self.left.add(self.served[-1])
             self.served = self.behind

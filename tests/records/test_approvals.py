@@ -205,8 +205,8 @@ def test_what_is_gone_is_not_retained_and_what_is_retained_does_not_go(shop: Sho
     policy = Policy(1, {}, young_days=0, grace_days=0)
     shop.records.retain(builds[1], actor="ann", reason="audit")
     for _ in range(2):
-        with shop.records.collecting(policy, "gc") as found:
-            assert builds[1].manifest_hash not in (*found.marked, *found.due)
+        found = shop.records.collect(policy, "gc")
+        assert builds[1].manifest_hash not in (*found.marked, *found.due)
     with pytest.raises(RefusedError, match="were not needed and were removed"):
         shop.records.retain(builds[0], actor="ann", reason="too late")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tests.records.conftest import CLAIM, asked
 from xtask.records.dora import Change, Delivery, delivery, exposition
 from xtask.records.values import timestamp
 
@@ -60,6 +61,18 @@ def test_what_the_records_say_of_a_rollback(shop: Shop) -> None:
     found = delivery("prod", 30, changes)
     assert (found.deployments, found.failures) == (2, 2)
     assert found.time_to_restore_seconds is not None
+
+
+def test_a_redeployment_hides_no_failure(shop: Shop) -> None:
+    shop.promoted(shop.built("good"))
+    bad = shop.promoted(shop.built("bad"))
+    request = asked(shop.records.build(bad.build_id), kind="redeploy")
+    begun = shop.records.begin_release(request, CLAIM)
+    shop.records.activate_release(shop.records.verify_release(begun))
+    back = shop.rolled_back()
+    good, failed = shop.records.changes("prod", 30)
+    assert (good.failed, failed.failed) == (False, True)
+    assert failed.restored_at == back.activated_at
 
 
 def test_the_exposition_is_what_prometheus_reads() -> None:

@@ -193,9 +193,9 @@ def test_refuses_a_rollback_where_nothing_was_ever_active(shop: Shop) -> None:
 
 
 def test_refuses_an_environment_that_does_not_exist(shop: Shop) -> None:
-    with pytest.raises(RefusedError, match="no environment 'mars'") as refused:
+    with pytest.raises(RefusedError, match="no environment `mars`") as refused:
         shop.begun(shop.built("a"), "mars")
-    assert refused.value.help == "known: prod, staging"
+    assert refused.value.help == "there are: `staging` and `prod`"
 
 
 def test_refuses_a_release_that_does_not_exist(shop: Shop) -> None:

@@ -39,6 +39,7 @@ def _list(context: Context, env: str | None, limit: int) -> None:
     from xtask.records.store import open_records  # noqa: PLC0415 - start-up
 
     with open_records(context.settings.database_url, create=False) as records:
+        records.wanted_environments(env)
         found = [
             (release, records.approvals(release.id) if release.approvals_needed else ())
             for release in records.releases(env, limit)

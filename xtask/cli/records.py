@@ -74,14 +74,10 @@ def metrics(context: Context, *, env: str | None, days: int, prometheus: bool) -
     if prometheus and context.output.as_json:
         raise UsageError("--prometheus and --json are two formats", help="choose one of them")
     with open_records(context.settings.database_url, create=False) as records:
-        names = records.environment_names()
-        if env is not None and env not in names:
-            raise UsageError(
-                f"no environment `{env}` is recorded",
-                help=f"there are: {', '.join(names) or 'none yet'}",
-            )
-        wanted = names if env is None else (env,)
-        found = [delivery(name, days, records.changes(name, days)) for name in wanted]
+        found = [
+            delivery(name, days, records.changes(name, days))
+            for name in records.wanted_environments(env)
+        ]
     text = exposition(found) if prometheus else _measures(found)
     context.output.result([one._asdict() for one in found], text)
 

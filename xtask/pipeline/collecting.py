@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.diagnostics import Problems
 from xtask.digest import hex_of
 from xtask.errors import UntrustedError
-from xtask.files import locked, remove_abandoned
+from xtask.files import locked, remove_abandoned, temporary_folder
 from xtask.image.evidence.strict import read_object
 from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
@@ -18,7 +17,7 @@ from xtask.pipeline.building import inventory
 from xtask.records.store import open_records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xtask.pipeline.progress import Progress
@@ -49,7 +48,8 @@ def collect(
     """Mark bundles that nothing needs, and remove those that were marked long enough ago.
 
     With a bundle go the blobs, inputs and evidence that no other bundle has. No build runs in this
-    workspace meanwhile, and no release begins.
+    workspace meanwhile. The records call them gone before they go, so that no release waits for
+    that and none begins with them; what a crash leaves goes with the next collection.
 
     Args:
         settings: the workspace and its records.
@@ -68,15 +68,15 @@ def collect(
         locked(workspace.releases / ".build.lock", waiting),
     ):
         before = time.time() - policy.grace_days * _DAY
+        found = records.foreseen(policy)
+        going = _going(workspace, found, before)
         if dry_run:
-            found = records.foreseen(policy)
-            return _collected(workspace, found, _going(workspace, found.due, before))
-        with (
-            progress.stage("collect") as stage,
-            records.collecting(policy, settings.actor) as found,
-        ):
-            going = _going(workspace, found.due, before)
-            done = _collected(workspace, found, going)
+            return _collected(workspace, found, going)
+        with progress.stage("collect") as stage:
+            decided = records.collect(policy, settings.actor)
+            if decided != found:  # somebody was quicker
+                going = _going(workspace, decided, before)
+            done = _collected(workspace, decided, going)
             _remove(workspace, going)
             stage.detail = f"{done.files} files, {done.bytes} bytes"
     return done
@@ -100,7 +100,7 @@ def _collected(workspace: Workspace, found: Collection, going: _Going) -> Collec
     return Collected(
         needed={name: why for name, why in found.needed.items() if name in here},
         marked=found.marked,
-        removed=found.due,
+        removed=tuple(sorted({*found.due, *(f"sha256:{path.name}" for path in going.bundles)})),
         files=len(going.files),
         bytes=sum(path.stat().st_size for path in going.files),
     )
@@ -114,7 +114,7 @@ class _Going(NamedTuple):
     files: tuple[Path, ...]
 
 
-def _going(workspace: Workspace, due: Sequence[str], before: float) -> _Going:
+def _going(workspace: Workspace, found: Collection, before: float) -> _Going:
     """Return the bundles that go, and what no other bundle and no line of the layout needs.
 
     A bundle that the records do not know stays, and so does all that it needs. Files that are
@@ -123,7 +123,7 @@ def _going(workspace: Workspace, due: Sequence[str], before: float) -> _Going:
     Raises:
         UntrustedError: a bundle that stays cannot be read.
     """
-    names = {hex_of(found) for found in due}
+    names = {hex_of(each) for each in (*found.due, *found.gone)}
     bundles = tuple(path for path in _bundles(workspace) if path.name in names)
     layout = Layout(workspace.layout)
     images = frozenset(map(_image, bundles))
@@ -150,7 +150,8 @@ def _remove(workspace: Workspace, going: _Going) -> None:
     """Remove names before what they stand for, so that a crash leaves nothing that lies."""
     Layout(workspace.layout).forget(going.images)
     for bundle in going.bundles:
-        shutil.rmtree(bundle)
+        with temporary_folder(bundle.parent, bundle.name) as doomed:
+            bundle.rename(doomed / "old")
     for path in going.files:
         path.unlink(missing_ok=True)
     remove_abandoned(workspace.releases)

@@ -268,7 +268,7 @@ class Attempts(ABC):
     def _taken(self, rows: BuildRows, live: Build, claim: Claim, *, alone: bool) -> Build | None:
         """Return a live build as the claimant's, or None when it ended here."""
         if live.status == "running" and alone:
-            self._end(rows, live, "failed", error=LOST)
+            self._end_badly(rows, live, LOST)
             return None
         is_lost = live.status == "running" and str(live.lease_until) < timestamp(rows.moment)
         if live.status == "queued" or is_lost:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
-from xtask.digest import canonical_json
-from xtask.records import tables
-from xtask.records.chain import fact_columns
+from xtask.records import rules, tables
+from xtask.records.chain import fact
 from xtask.records.connection import Database
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping, Table
 
 _WITH_STATUS = (("build", tables.builds), ("release", tables.releases))
+_SAID = ("from_status", "to_status", "actor", "at", "detail", "facts")
+# By subject: which column is the moment of which event, and which is that of the end.
+_BEGINNINGS = {
+    "build": {"started_at": "running"},
+    "release": {"deployed_at": "deploying", "activated_at": "active"},
+}
+_END = {"build": "finished_at", "release": "ended_at"}
+_ENDED = {*rules.FINISHED, *rules.ENDED}
 
 
 class Contradiction(NamedTuple):
@@ -28,7 +37,7 @@ class Contradiction(NamedTuple):
 
 
 class Audit(Database):
-    """Every row is what the events made it: its status, and what never changes about it."""
+    """Every row is what the events made it: status, who, why, when, and what never changes."""
 
     __slots__ = ()
 
@@ -44,53 +53,74 @@ class Audit(Database):
 
 def _of_subject(connection: Connection, subject: str, table: Table) -> Iterator[Contradiction]:
     events = tables.events.c
+    moments = {
+        column: func.max(case((events.to_status == status, events.at))).label(f"_{column}")
+        for column, status in _BEGINNINGS[subject].items()
+    }
     last = (
-        select(events.subject_id, func.max(events.id).label("id"))
+        select(events.subject_id, func.max(events.id).label("id"), *moments.values())
         .where(events.subject == subject)
         .group_by(events.subject_id)
         .subquery()
     )
+    said = (events[name].label(f"_{name}") for name in _SAID)
     query = (
-        select(table, events.to_status.label("_to"), events.facts.label("_facts"))
+        select(table, *said, *(last.c[f"_{column}"] for column in moments))
         .select_from(table)
         .outerjoin(last, last.c.subject_id == table.c.id)
         .outerjoin(tables.events, events.id == last.c.id)
         .order_by(table.c.id)
     )
     for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        if wrong := _wrong(subject, row):
+        for wrong in islice(_wrong(subject, row), 1):
             yield Contradiction(table.name, row["id"], wrong)
 
 
-def _wrong(subject: str, values: RowMapping) -> str | None:
-    said = values["_to"]
-    if said is None:
-        return "the log has never heard of it"
-    if said != values["status"]:
-        return f"it is {values['status']}, and the log left it {said}"
-    facts = {name: values[name] for name in fact_columns(subject, said)}
-    if values["_facts"] is not None and canonical_json(facts).decode() != values["_facts"]:
-        return "it is not what the log says it was asked for"
-    return None
+def _wrong(subject: str, row: RowMapping) -> Iterator[str]:
+    """Yield what the last event of a row, and those that began something, say otherwise."""
+    if row["_to_status"] != row["status"]:
+        known = row["_to_status"] is not None
+        yield (
+            f"it is {row['status']}, and the log left it {row['_to_status']}"
+            if known
+            else ("the log has never heard of it")
+        )
+    if not _has_facts(row, row["_facts"]):
+        yield "it is not what the log says it was asked for"
+    if (row["updated_by"], row["updated_at"]) != (row["_actor"], row["_at"]):
+        yield f"the log says that {row['_actor']} changed it last, at {row['_at']}"
+    ended, is_first = row["status"] in _ENDED, row["_from_status"] is None
+    # A build that runs may have been cancelled, of which its end will tell.
+    if not is_first and (ended or subject == "release") and row["error"] != row["_detail"]:
+        yield "the log has another reason for what became of it"
+    at = {_END[subject]: row["_at"] if ended else None}
+    if not (is_first and ended):  # else it is older than the log
+        at |= {column: row[f"_{column}"] for column in _BEGINNINGS[subject]}
+    for column, moment in at.items():
+        if row[column] != moment:
+            yield f"its {column} is {row[column]}, and the log has {moment}"
+
+
+def _has_facts(row: RowMapping, facts: str | None) -> bool:
+    """Return whether a row has what an event vouches for; one of an old version has less."""
+    known = json.loads(facts) if facts is not None else {}
+    return all(fact(row, name) == value for name, value in known.items())
 
 
 def _of_holds(connection: Connection) -> Iterator[Contradiction]:
     events, holds = tables.events.c, tables.holds
-    said = dict[str, tuple[str, str | None]]()
-    query = (
-        select(events.subject_id, events.to_status, events.facts)
-        .where(events.subject == "hold")
-        .order_by(events.id)
-    )
-    for event in connection.execute(query):
-        said[event.subject_id] = (event.to_status, event.facts)
+    query = select(tables.events).where(events.subject == "hold").order_by(events.id)
+    said = {event["subject_id"]: event for event in connection.execute(query).mappings()}
     for row in connection.execute(select(holds).order_by(holds.c.id)).mappings():
-        status, facts = said.get(row["id"], (None, None))
+        event = said.get(row["id"])
+        status = event["to_status"] if event else None
         now = "placed" if row["lifted_at"] is None else "lifted"
-        known = {name: row[name] for name in fact_columns("hold", now)}
-        if status != now:
+        end = row["lifted_by"], row["lifted_at"], row["lifted_reason"]
+        if event is None or status != now:
             yield Contradiction("holds", row["id"], f"it is {now}, and the log says {status}")
-        elif facts is not None and canonical_json(known).decode() != facts:
+        elif not _has_facts(row, event["facts"]) or (
+            now == "lifted" and end != (event["actor"], event["at"], event["detail"])
+        ):
             yield Contradiction("holds", row["id"], "it is not what the log says it was")
 
 

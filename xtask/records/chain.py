@@ -8,10 +8,11 @@ that are kept elsewhere (guard against truncation, reliability of a linear log).
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from xtask.digest import canonical_json, sha256
+from xtask.digest import canonical_json, sha256, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,14 +62,19 @@ FACTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 # What a subject has from one status on, and keeps.
 _LATER: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("build", "succeeded"): ("image_digest", "config_digest", "image_ref", "bundle"),
+    ("build", "succeeded"): (
+        "image_digest", "config_digest", "image_ref", "bundle", "modules", "modules_delta",
+    ),
 } | {
-    ("release", status): ("generation", "previous_release_id")
+    ("release", status): ("generation", "previous_release_id", "modules_delta", "passed_freeze")
     for status in (
         "deploying", "verifying", "active", "recovering", "recovery_required", "failed",
         "superseded", "rolled_back",
     )
 }  # fmt: skip
+
+# What may be long: a fact is the digest of it.
+_DOCUMENTS = frozenset({"modules", "modules_delta"})
 
 # The end of the chain, if it has one, and what is not in it yet.
 _END = (
@@ -114,7 +120,7 @@ def seal(transaction: Transaction, *, serialise: bool) -> None:
     sealed = list[dict[str, Any]]()
     for number, event in enumerate(events, seq + 1):
         names, row = fact_columns(event["subject"], event["to_status"]), rows[_of(event)]
-        facts = canonical_json({name: row[name] for name in names}).decode()
+        facts = canonical_json({name: fact(row, name) for name in names}).decode()
         link = event_hash(last, number, dict(event) | {"facts": facts})
         sealed.append(
             {"id": event["id"], "seq": number, "facts": facts, "prev_hash": last, "hash": link}
@@ -132,6 +138,15 @@ def event_hash(before: str, seq: int, event: Mapping[str, Any]) -> str:
 def fact_columns(subject: str, status: str) -> tuple[str, ...]:
     """Return the columns that an event of this kind vouches for."""
     return (*FACTS[subject][1], *_LATER.get((subject, status), ()))
+
+
+def fact(row: Row, name: str) -> Any:  # noqa: ANN401 - a JSON value
+    """Return what an event says of a column."""
+    value = row[name]
+    if name not in _DOCUMENTS:
+        return value
+    # As text from one driver, and as a value from another.
+    return sha256_of(json.loads(value) if isinstance(value, str) else value)
 
 
 def walk(events: Iterable[Event]) -> Iterator[tuple[int, Event, str | None]]:

@@ -52,8 +52,10 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Hold one transaction that only reads, and blocks nobody."""
+        """Hold one transaction that only reads, blocks nobody, and sees one moment."""
         engine = self.engine.execution_options(read_only=True)
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with _refusals(self.engine), engine.begin() as connection:
             yield connection
 

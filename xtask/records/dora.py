@@ -18,7 +18,9 @@ from xtask.records.connection import Database
 from xtask.records.values import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import RowMapping
 
 
 class Change(NamedTuple):
@@ -102,51 +104,39 @@ class Deliveries(Database):
     def changes(self, environment: str, days: int) -> tuple[Change, ...]:
         """Return the promotions of the last days that reached the traffic of an environment."""
         releases, builds = tables.releases.c, tables.builds.c
-        later = tables.releases.alias("later").c
-        restored = (
-            select(later.activated_at)
-            .where(
-                later.environment == releases.environment,
-                later.kind == "rollback",
-                later.previous_release_id == releases.id,
-                later.activated_at.is_not(None),
-            )
-            .limit(1)
-            .scalar_subquery()
-        )
         query = (
-            select(
-                builds.created_at.label("built_at"),
-                releases.activated_at,
-                releases.status,
-                releases.recovery_attempts,
-                releases.ended_at,
-                releases.deployed_at,
-                restored.label("restored_at"),
-            )
+            select(tables.releases, builds.created_at.label("built_at"))
             .join(tables.builds, builds.id == releases.build_id)
-            .where(
-                releases.environment == environment,
-                releases.kind == "promote",
-                releases.deployed_at.is_not(None),
-            )
+            .where(releases.environment == environment, releases.deployed_at.is_not(None))
             .order_by(releases.generation)
         )
         with self.reading() as connection:
             since = timestamp(self.moment(connection) - timedelta(days=days))
             rows = connection.execute(query.where(releases.deployed_at >= since)).mappings()
-            return tuple(
-                Change(
-                    built_at=row["built_at"],
-                    activated_at=row["activated_at"],
-                    failed=row["status"] == "rolled_back" or row["recovery_attempts"] > 0,
-                    restored_at=row["restored_at"]
-                    or (row["ended_at"] if row["status"] == "failed" else None),
-                    deployed_at=row["deployed_at"],
-                )
-                for row in rows
-                if row["activated_at"] or row["recovery_attempts"]
-            )
+            return tuple(_changes(rows.all()))
+
+
+def _changes(rows: Sequence[RowMapping]) -> Iterator[Change]:
+    """Yield the promotions among the releases of an environment, which are in order."""
+    served = [row for row in rows if row["activated_at"]]
+    for number, row in enumerate(served):
+        if row["kind"] == "promote":
+            after = number + 1
+            while after < len(served) and served[after]["kind"] == "redeploy":
+                after += 1  # the same goes on
+            is_left = served[after - 1]["status"] == "rolled_back"
+            restored_at = served[after]["activated_at"] if is_left else None
+            failed = is_left or row["recovery_attempts"] > 0
+            yield _change(row, failed=failed, restored_at=restored_at)
+    for row in rows:
+        if row["kind"] == "promote" and row["recovery_attempts"] and not row["activated_at"]:
+            restored_at = row["ended_at"] if row["status"] == "failed" else None
+            yield _change(row, failed=True, restored_at=restored_at)
+
+
+def _change(row: RowMapping, *, failed: bool, restored_at: str | None) -> Change:
+    times = row["built_at"], row["activated_at"]
+    return Change(*times, failed, restored_at, deployed_at=row["deployed_at"])
 
 
 def _seconds(start: str, end: str) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, text
 
+from xtask.diagnostics import did_you_mean, listed
 from xtask.errors import RefusedError
 from xtask.records import tables
 from xtask.records.connection import Database
@@ -34,6 +35,18 @@ class Environments(Database):
         with self.reading() as connection:
             return names_by_rank(connection)
 
+    def wanted_environments(self, name: str | None) -> tuple[str, ...]:
+        """Return one environment, or all of them by rank when none is asked for.
+
+        Raises:
+            RefusedError: it is not recorded.
+        """
+        with self.reading() as connection:
+            if name is None:
+                return names_by_rank(connection)
+            require_environment(connection, name)
+            return (name,)
+
 
 _by_rank = select(tables.environments.c.name).order_by(
     tables.environments.c.rank, tables.environments.c.name
@@ -59,8 +72,8 @@ def require_environment(connection: Connection, name: str, *, lock: bool = False
     On SQLite the whole transaction is that lock.
     """
     if connection.execute(_locked if lock else _named, {"name": name}).first() is None:
-        names = tables.environments.c.name
-        known = ", ".join(connection.execute(select(names).order_by(names)).scalars())
+        known = names_by_rank(connection)
         raise RefusedError(
-            f"no environment {name!r} is recorded", help=f"known: {known or 'none yet'}"
+            f"no environment `{name[:80]}` is recorded",
+            help=did_you_mean(name, known) or f"there are: {listed(known) or 'none yet'}",
         )

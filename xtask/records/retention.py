@@ -2,12 +2,11 @@
 
 A bundle goes in two steps: it is marked, and removed after a time of grace unless something needs
 it by then. Both are decided in a transaction that nobody can begin a release in, so that what is
-removed is never what somebody has just asked for.
+removed is never what somebody has just asked for: it counts as gone before its bytes go.
 """
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,12 +46,14 @@ class Policy(NamedTuple):
 class Collection(NamedTuple):
     """What may go, decided under the locks of all environments.
 
-    `needed` says why by manifest hash. `due` were marked long enough ago, and nothing needs them.
+    `needed` says why by manifest hash. `due` were marked long enough ago, and nothing needs them;
+    `gone` were due before, on whichever machine, and may still be on another one.
     """
 
     needed: Mapping[str, str]
     marked: tuple[str, ...]
     due: tuple[str, ...]
+    gone: frozenset[str]
 
 
 class Retention(Database):
@@ -61,7 +62,7 @@ class Retention(Database):
     __slots__ = ()
 
     def foreseen(self, policy: Policy) -> Collection:
-        """Return what `collecting` would mark and remove now."""
+        """Return what `collect` would mark and give free now."""
         with self.reading() as connection:
             return self._collection(connection, policy)
 
@@ -79,11 +80,8 @@ class Retention(Database):
         with self.reading() as connection:
             return tuple(Tombstone(**row) for row in connection.execute(query).mappings())
 
-    @contextlib.contextmanager
-    def collecting(self, policy: Policy, actor: str) -> Iterator[Collection]:
-        """Mark what nothing needs, and yield what may go now; it counts as gone after the block.
-
-        Nobody begins a release meanwhile.
+    def collect(self, policy: Policy, actor: str) -> Collection:
+        """Mark what nothing needs, and return what may go now: from here on it counts as gone.
 
         Args:
             policy: how long things stay.
@@ -98,11 +96,11 @@ class Retention(Database):
                 row = {"marked_by": actor, "marked_at": moment}
                 rows = [{"manifest_hash": hash_, **row} for hash_ in found.marked]
                 connection.execute(insert(tables.tombstones), rows)
-            yield found
             if found.due:
                 gone = tables.tombstones.c.manifest_hash.in_(found.due)
                 facts = {"deleted_at": moment}
                 connection.execute(update(tables.tombstones).where(gone).values(facts))
+            return found
 
     def _collection(self, connection: Connection, policy: Policy) -> Collection:
         needed, stones = self._needed(connection, policy), _stones(connection)
@@ -115,7 +113,8 @@ class Retention(Database):
             and stone.marked_at <= before
             and stone.manifest_hash not in needed
         ]
-        return Collection(needed, tuple(sorted(marked)), tuple(sorted(due)))
+        gone = frozenset(stone.manifest_hash for stone in stones if stone.deleted_at)
+        return Collection(needed, tuple(sorted(marked)), tuple(sorted(due)), gone)
 
     def _needed(self, connection: Connection, policy: Policy) -> dict[str, str]:
         """Return why something needs a manifest; of several reasons the strongest."""

@@ -108,18 +108,25 @@ def rollback_target(active: Release, find: Callable[[str], Release]) -> Release 
     """Return the release that a rollback of `active` restores, or None when there is none.
 
     The direct predecessor; when `active` is itself a rollback, the predecessor of what it
-    restored, so that a second rollback walks further back. Releases that never served or were
-    rolled back are passed over, and so is every image that this run of rollbacks has left.
+    restored, so that a second rollback walks further back. Passed over is what never served, and
+    every image that was rolled back when it served last: it is left for good until somebody
+    promotes it again.
 
     Args:
         active: what serves now.
         find: gives any release of the same environment by its id.
     """
-    left = _images_left(active, find)
-    release = _before(active, find)
-    while release and (release.status != "superseded" or release.image_digest in left):
+    # How each image ended when it served last, down to `seen`.
+    ends: dict[str, ReleaseStatus] = {active.image_digest: "rolled_back"}
+    seen, release = active, _before(active, find)
+    while release:
+        while seen.id != release.id and seen.previous_release_id:
+            seen = find(seen.previous_release_id)
+            ends.setdefault(seen.image_digest, seen.status)
+        if release.status == ends[release.image_digest] == "superseded":
+            return release
         release = _before(release, find)
-    return release
+    return None
 
 
 def rollback_window(
@@ -140,6 +147,7 @@ def rollback_window(
     window: list[Release] = []
     while len(window) < steps and (back := rollback_target(active, known)):
         window.append(back)
+        imagined[active.id] = replace(active, status="rolled_back")
         after = replace(
             active,
             id=f"after {active.id}",
@@ -172,15 +180,6 @@ def _before(release: Release, find: Callable[[str], Release]) -> Release | None:
     while release.restores_release_id is not None:
         release = find(release.restores_release_id)
     return find(release.previous_release_id) if release.previous_release_id else None
-
-
-def _images_left(active: Release, find: Callable[[str], Release]) -> frozenset[str]:
-    """Return the active image and those that the latest run of rollbacks went away from."""
-    images = {active.image_digest}
-    while active.kind in {"rollback", "redeploy"} and active.previous_release_id is not None:
-        active = find(active.previous_release_id)
-        images.add(active.image_digest)
-    return frozenset(images)
 
 
 def _content(module: BuildModule) -> tuple[str, str]:

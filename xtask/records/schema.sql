@@ -316,6 +316,8 @@ CREATE TRIGGER releases_identity BEFORE UPDATE OF id, environment, kind, build_i
 
 CREATE TRIGGER releases_frozen BEFORE UPDATE OF generation, previous_release_id, modules_delta, passed_freeze, deployed_at ON releases FOR EACH ROW WHEN (NOT (OLD.status = 'approved' AND NEW.status = 'deploying')) BEGIN SELECT RAISE(ABORT, 'what a deployment began with never changes'); END;
 
+CREATE TRIGGER releases_activated BEFORE UPDATE OF activated_at ON releases FOR EACH ROW WHEN (NOT (OLD.status <> 'active' AND NEW.status = 'active')) BEGIN SELECT RAISE(ABORT, 'when a release became active never changes'); END;
+
 CREATE TRIGGER releases_final BEFORE UPDATE ON releases FOR EACH ROW WHEN (OLD.status IN ('rejected', 'cancelled', 'failed', 'superseded', 'rolled_back')) BEGIN SELECT RAISE(ABORT, 'an ended release never changes'); END;
 
 CREATE TRIGGER releases_status BEFORE UPDATE OF status ON releases FOR EACH ROW WHEN (OLD.status <> NEW.status AND OLD.status || '>' || NEW.status NOT IN ('active>rolled_back', 'active>superseded', 'approved>cancelled', 'approved>deploying', 'approved>rejected', 'deploying>failed', 'deploying>verifying', 'pending>approved', 'pending>cancelled', 'pending>rejected', 'recovering>failed', 'recovering>recovery_required', 'recovery_required>active', 'recovery_required>failed', 'verifying>active', 'verifying>recovering')) BEGIN SELECT RAISE(ABORT, 'a release cannot change its status so'); END;

@@ -141,6 +141,11 @@ REFUSALS = (
         "NOT (OLD.status = 'approved' AND NEW.status = 'deploying')",
     ),
     Refusal(
+        "releases_activated", "releases", "UPDATE OF activated_at",
+        "when a release became active never changes",
+        "NOT (OLD.status <> 'active' AND NEW.status = 'active')",
+    ),
+    Refusal(
         "releases_final", "releases", "UPDATE", "an ended release never changes",
         _status("IN", rules.ENDED, "OLD"),
     ),

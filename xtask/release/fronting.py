@@ -122,9 +122,7 @@ def refuse_past(held: Pointer | None, deployment: Deployment, undoing: Failed | 
         raise _overtaken(deployment, f"release {held.release_id}, generation {held.generation}")
 
 
-def point(
-    running: Container, deployment: Deployment, *, port: int, undoing: Failed | None
-) -> None:
+def point(running: Container, deployment: Deployment, *, port: int, undoing: Failed | None) -> None:
     """Send new connections to the deployment's `port`, at once and for all later fronts.
 
     Raises:

@@ -55,6 +55,15 @@ def test_a_build_serves_what_is_required_first() -> None:
     assert gate("requires", **wanted, served={**served, "staging": (release("b"),)}).passed
 
 
+def test_a_build_that_was_left_where_it_had_to_serve_first_goes_nowhere() -> None:
+    left = release("b", status="rolled_back", ended_at=before(days=7))
+    closed = gate("requires", requires=("staging",), served={"staging": (left,)})
+    assert not closed.passed
+    assert "was rolled back in" in closed.says
+    served = {"staging": (left, release("c"))}
+    assert gate("requires", requires=("staging",), served=served).passed
+
+
 @pytest.mark.parametrize(
     ("served", "says"),
     [
@@ -73,6 +82,19 @@ def test_a_build_serves_what_is_required_first() -> None:
                 release("b", activated_at=before(minutes=40)),
             ],
             "has served `staging` for 40m of 1h",
+        ),
+        # A redeployment goes on where the one before it ends.
+        (
+            [
+                release(
+                    "a",
+                    status="superseded",
+                    activated_at=before(minutes=90),
+                    ended_at=before(minutes=30),
+                ),
+                release("b", activated_at=before(minutes=30)),
+            ],
+            "",
         ),
         ([release("a", status="superseded", ended_at=before(days=7))], ""),
         (

@@ -73,6 +73,8 @@ ATTACKS = {
         "releases", "active", "generation = 7", "previous_release_id = NULL",
         "modules_delta = '{}'", "passed_freeze = 'x'", "deployed_at = 'x'",
     ) + updates("releases", "pending", "passed_freeze = 'x'", "modules_delta = '{}'"),
+    "releases_activated": updates("releases", "active", "activated_at = 'x'")
+    + updates("releases", "pending", "activated_at = 'x'"),
     "releases_final": updates("releases", "superseded", "error = 'x'", "ended_at = 'x'")
     + updates("releases", "rejected", "error = 'x'", "lease_token = 9"),
     "releases_status": [

@@ -55,13 +55,7 @@ def drill(
         RefusedError: it is not recorded.
     """
     with open_records(settings.database_url, create=False) as records:
-        known = records.environment_names()
-        if environment is not None and environment not in known:
-            raise RefusedError(
-                f"no environment {environment!r} is recorded",
-                help=f"known: {', '.join(known) or 'none yet'}",
-            )
-        wanted = known if environment is None else (environment,)
+        wanted = records.wanted_environments(environment)
         return [_drill(settings, progress, records, name, now) for name in wanted]
 
 

@@ -14,7 +14,7 @@ from xtask.diagnostics import listed
 from xtask.manifest.environments import MigrationClass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xtask.manifest.environments import Environment
     from xtask.records.values import Approval, Build, Hold, Release, ReleaseKind
@@ -138,11 +138,19 @@ def _rolled_back(facts: Facts) -> Gate | None:
 
 
 def _required(facts: Facts) -> Gate | None:
-    """It has served every environment that comes before."""
+    """It has served every environment that comes before, and was not left there."""
     wanted, name = facts.environment.requires, facts.environment.name
     missing = [one for one in wanted if not facts.served[one]]
     if not wanted:
         return None
+    left = [facts.served[one][-1] for one in wanted if facts.served[one]]
+    if bad := [release for release in left if release.status == "rolled_back"]:
+        return Gate(
+            "requires",
+            passed=False,
+            says=f"was rolled back in `{bad[0].environment}`, which `{name}` requires: {bad[0].id}",
+            help="build and promote something better",
+        )
     if not missing:
         return Gate("requires", passed=True, says=f"has served {listed(wanted)}")
     build = facts.build.id[:8]
@@ -168,7 +176,7 @@ def _soaked(facts: Facts) -> Gate | None:
                 says=f"was rolled back in `{name}`: {bad[-1]}",
                 help="build and promote something better",
             )
-        lasted = max((_seconds_served(release, facts.now) for release in served), default=0)
+        lasted = max(_seconds_served(served, facts.now), default=0.0)
         if lasted < soak:
             wait = span(soak - lasted)
             return Gate(
@@ -304,7 +312,12 @@ def span(seconds: float) -> str:
     return " ".join(words[:2]) or "0s"
 
 
-def _seconds_served(release: Release, now: datetime) -> float:
-    begun = datetime.fromisoformat(str(release.activated_at))
-    ended = datetime.fromisoformat(release.ended_at) if release.ended_at else now
-    return max(ended - begun, timedelta(0)).total_seconds()
+def _seconds_served(served: Iterable[Release], now: datetime) -> Iterator[float]:
+    """Yield how long a build served, each time; a redeployment goes on with the one before."""
+    begun, until = None, None
+    for release in served:
+        if begun is None or release.activated_at != until:
+            begun = datetime.fromisoformat(str(release.activated_at))
+        until = release.ended_at
+        ended = datetime.fromisoformat(until) if until else now
+        yield max(ended - begun, timedelta(0)).total_seconds()

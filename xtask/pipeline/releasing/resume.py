@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.diagnostics import did_you_mean, listed
-from xtask.errors import UsageError, XtaskError
-from xtask.manifest.table import shortened
+from xtask.errors import XtaskError
 from xtask.pipeline.releasing.approval import begin_approved
 from xtask.pipeline.releasing.operating import holding, settle
 from xtask.records.store import open_records
@@ -35,18 +33,13 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
     only the caller knows that no process is at work any more.
 
     Raises:
-        UsageError: an environment that is not recorded.
+        RefusedError: an environment that is not recorded.
     """
     with open_records(settings.database_url, create=False) as records:
-        known = records.environment_names()
-    if environment is not None and environment not in known:
-        raise UsageError(
-            f"no environment `{shortened(environment)}` is recorded",
-            help=did_you_mean(environment, known) or f"there are: {listed(known) or 'none yet'}",
-        )
+        wanted = records.wanted_environments(environment)
     releases: list[Release] = []
     problems: list[XtaskError] = []
-    for name in known if environment is None else (environment,):
+    for name in wanted:
         try:
             releases += _settled(settings, progress, name)
         except XtaskError as error:
