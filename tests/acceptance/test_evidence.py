@@ -77,7 +77,7 @@ def test_a_build_says_how_it_was_made_and_nobody_signs_it_without_a_key(shop: Wo
     assert said.document["signed"] is False
     assert [check["check"] for check in said.document["checks"]] == [
         *("image", "index", "bundle", "evidence", "signature"),
-        *("subject", "predicate", "builder", "parameters", "sbom"),
+        *("subject", "predicate", "builder", "parameters", "sbom", "files"),
     ]
     statement = json.loads(bundled(shop, built, "provenance.json"))
     assert statement["predicate"]["buildDefinition"]["externalParameters"] == {
@@ -104,8 +104,13 @@ def test_a_rebuild_has_the_same_image_and_bill_and_other_provenance(shop: Worksp
     assert shop.xtask("verify").code == 0
 
 
-@pytest.mark.parametrize("name", ["sbom.cdx.json", "provenance.json"])
-def test_evidence_that_is_gone_or_altered_is_made_again(shop: Workspace, name: str) -> None:
+BUNDLED = ("sbom.cdx.json", "provenance.json", "surface.json", "image.json", "plan.json")
+
+
+@pytest.mark.parametrize("name", [*BUNDLED, "generated/composition.json", "inputs.json"])
+def test_evidence_and_bundle_that_are_gone_or_altered_are_made_again(
+    shop: Workspace, name: str
+) -> None:
     built = shop.built()
     copy = shop.root / built["bundle"] / name
     copy.unlink()

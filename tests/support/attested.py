@@ -13,6 +13,7 @@ from xtask.image.assemble import Image, ImageConfig, assemble, assemble_index
 from xtask.image.evidence import keys, provenance
 from xtask.image.evidence.distributions import Licences
 from xtask.image.evidence.envelope import ENVELOPE_TYPE, STATEMENT_TYPE, sign
+from xtask.image.evidence.provenance import PROVENANCE_NAME
 from xtask.image.evidence.referrers import attach
 from xtask.image.evidence.sbom import BasePart, Contents, ModulePart, PackagePart, sbom
 from xtask.image.evidence.trust import (
@@ -26,7 +27,7 @@ from xtask.image.evidence.trust import (
 )
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
-from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
+from xtask.pipeline.building.attest import bill_artifact, provenance_artifact
 from xtask.records.store import open_records
 from xtask.records.values import BuildRequest, Claim
 from xtask.settings import Settings, read_settings
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REPOSITORY = "localhost/shop"
+BUNDLED = ("image.json", "plan.json", "surface.json")
 
 
 def seeded(number: int) -> CryptoSigner:
@@ -127,14 +129,21 @@ class Workshop:
     def believe(self, trust: Trust, signers: Iterable[CryptoSigner]) -> None:
         self.settings.workspace.trust.write_bytes(sign_trust(trust, signers).file())
 
-    def statement(self, *path: str, to: Any = None, **subject: str) -> bytes:
+    @property
+    def files(self) -> dict[str, str]:
+        """The digests of the bundle's files that provenance names."""
+        bundle = self.root / str(self.build.bundle)
+        here = {name: sha256((bundle / name).read_bytes()) for name in BUNDLED}
+        return here | {provenance.SBOM_NAME: sha256(self.bill)}
+
+    def statement(self, *path: str, to: Any = None, **subject: Any) -> bytes:
         """Return the right statement, with the value at a path of keys replaced."""
         facts = provenance.Subject(
             reference=self.image.reference,
             image_digest=self.image.digest,
             manifest_hash=self.build.manifest_hash,
             platforms=("linux/amd64",),
-            sbom_digest=sha256(self.bill),
+            files=self.files,
         )
         run = provenance.Run(
             LOCAL_BUILDER, self.build.id, "2026-11-21T07:00:00.000Z", "2026-11-21T07:00:01.000Z"
@@ -202,6 +211,7 @@ def make_workshop(root: Path, name: str = "shop", *, platforms: bool = False) ->
     bundle = workspace.bundles / hex_of(manifest_hash)
     files: Mapping[str, Any] = {
         "plan.json": plan,
+        "surface.json": {},
         "image.json": {
             "manifest_hash": manifest_hash,
             "image_digest": image.digest,

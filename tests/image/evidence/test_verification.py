@@ -18,6 +18,7 @@ from tests.support.attested import (
 )
 from xtask.digest import canonical_json, sha256
 from xtask.image.evidence.envelope import ENVELOPE_TYPE, STATEMENT_TYPE, parse, sign
+from xtask.image.evidence.provenance import SBOM_NAME
 from xtask.image.evidence.sbom import sbom
 from xtask.image.evidence.trust import BUILD, TRUST
 
@@ -162,7 +163,7 @@ def envelope_of_another_image(shop: Workshop) -> None:
 
 def sbom_of_another_image(shop: Workshop) -> None:
     bill = sbom(contents(sha256(b"another"), shop.build.manifest_hash))
-    statement = shop.statement(sbom_digest=sha256(bill))
+    statement = shop.statement(files=shop.files | {SBOM_NAME: sha256(bill)})
     shop.attach(sign(statement, STATEMENT_TYPE, [ALICE]).document(), bill=bill)
 
 
@@ -376,7 +377,7 @@ def test_every_byte_of_signed_provenance_counts(shop: Workshop) -> None:
     trust = trust_of(entry(ALICE, BUILD), entry(HOLDER, TRUST))
     expected = Expected(
         shop.image.reference, shop.image.digest, shop.build.manifest_hash,
-        ("linux/amd64",), shop.build.id,
+        ("linux/amd64",), shop.build.id, shop.files,
     )  # fmt: skip
     good = sign(shop.statement(), STATEMENT_TYPE, [ALICE]).document()
     assert parse(good).payload == shop.statement()

@@ -19,6 +19,8 @@ BUILD_TYPE = "urn:x-xtask:build:1"
 """What the parameters mean (docs/images.md): the manifest hash decides the image, and all else."""
 
 SBOM_NAME = "sbom.cdx.json"
+PROVENANCE_NAME = "provenance.json"
+"""What copies in a bundle are called."""
 
 
 class Material(NamedTuple):
@@ -30,13 +32,16 @@ class Material(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What provenance is of: the image under its name, and what decided it."""
+    """What provenance is of: the image under its name, what decided it, what came beside it.
+
+    `files` are the bill of materials and the other files of the bundle: digests by path.
+    """
 
     reference: str
     image_digest: str
     manifest_hash: str
     platforms: tuple[str, ...]
-    sbom_digest: str
+    files: Mapping[str, str]
 
 
 class Run(NamedTuple):
@@ -78,7 +83,10 @@ def statement(
                         "startedOn": run.started,
                         "finishedOn": run.finished,
                     },
-                    "byproducts": [{"name": SBOM_NAME, "digest": _digest(subject.sbom_digest)}],
+                    "byproducts": [
+                        {"name": name, "digest": _digest(digest)}
+                        for name, digest in sorted(subject.files.items())
+                    ],
                 },
             },
         }

@@ -17,7 +17,7 @@ from xtask.image.evidence.strict import read_object, require_keys
 from xtask.image.evidence.trust import BUILD, LOCAL_BUILDER, require_current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from xtask.image.evidence.trust import Trust, TrustedKey
@@ -41,6 +41,8 @@ class Expected(NamedTuple):
     manifest_hash: str
     platforms: tuple[str, ...]
     build_id: str
+    files: Mapping[str, str]
+    """The digests of the files in the bundle by their paths there."""
 
 
 class Evidence(NamedTuple):
@@ -112,6 +114,7 @@ def verify(
         ("builder", lambda: _builder(_statement(found[0]), found[0].signers, expected)),
         ("parameters", lambda: _parameters(_statement(found[0]), expected)),
         ("sbom", lambda: _sbom(_statement(found[0]), evidence.sbom, expected)),
+        ("files", lambda: _files(_statement(found[0]), expected)),
     )
     for name, make in checks:
         yield (check := attempt(name, make))
@@ -125,6 +128,18 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
         return Check(name, ok=True, says=check())
     except UntrustedError as error:
         return Check(name, ok=False, says=error.message, help=error.help or "")
+
+
+def byproducts_of(data: bytes, media_type: str) -> dict[str, str]:
+    """Return the digests of what provenance says was made beside the image, by path.
+
+    Whoever has signed it is not asked.
+
+    Raises:
+        UntrustedError: it is no provenance.
+    """
+    payload = envelope.parse(data).payload if media_type == envelope.ENVELOPE_TYPE else data
+    return _byproducts(_statement(Signed(payload, envelope.STATEMENT_TYPE, ())))
 
 
 def builder_of(payload: bytes) -> str | None:
@@ -232,8 +247,7 @@ def _parameters(statement: Statement, expected: Expected) -> str:
 
 
 def _sbom(statement: Statement, data: bytes, expected: Expected) -> str:
-    listed = statement.run["byproducts"]
-    if listed != [{"name": provenance.SBOM_NAME, "digest": {"sha256": hex_of(sha256(data))}}]:
+    if _byproducts(statement).get(provenance.SBOM_NAME) != sha256(data):
         raise UntrustedError("the bill of materials is not the one that the statement names")
     document = read_object(data, "the bill of materials")
     metadata = document.get("metadata")
@@ -244,3 +258,27 @@ def _sbom(statement: Statement, data: bytes, expected: Expected) -> str:
         raise UntrustedError("the bill of materials is of another manifest hash")
     components = document.get("components")
     return f"{len(components) if isinstance(components, list) else 0} components"
+
+
+def _files(statement: Statement, expected: Expected) -> str:
+    named = _byproducts(statement)
+    for name, digest in named.items():
+        if expected.files.get(name) != digest:
+            raise UntrustedError(
+                f"{name} in the bundle is not the one that the statement names",
+                help=f"remove {name} there, then build the same commit again",
+            )
+    return f"{len(named)} files of the bundle are as they were made"
+
+
+def _byproducts(statement: Statement) -> dict[str, str]:
+    """Return the digest of each file that was made beside the image by its path in the bundle."""
+    listed, found = statement.run["byproducts"], dict[str, str]()
+    if not isinstance(listed, list):
+        raise UntrustedError("`byproducts` is not a list")
+    for each in listed:
+        named = require_keys(each, ("name", "digest"), "a byproduct")
+        digest = require_keys(named["digest"], ("sha256",), "the digest of a byproduct")["sha256"]
+        if found.setdefault(str(named["name"]), f"sha256:{digest}") != f"sha256:{digest}":
+            raise UntrustedError(f"the byproduct {named['name']!r} is there twice")
+    return found

@@ -11,7 +11,7 @@ from xtask.digest import sha256
 from xtask.image.evidence import cosign, provenance
 from xtask.image.evidence.distributions import Distribution, distributions, stated
 from xtask.image.evidence.envelope import ENVELOPE_TYPE, STATEMENT_TYPE, sign
-from xtask.image.evidence.provenance import Material
+from xtask.image.evidence.provenance import PROVENANCE_NAME, SBOM_NAME, Material
 from xtask.image.evidence.referrers import Artifact, Part, attach
 from xtask.image.evidence.sbom import (
     SBOM_TYPE,
@@ -44,15 +44,18 @@ if TYPE_CHECKING:
     from xtask.resolve.plan import Plan
     from xtask.settings import Settings
 
-PROVENANCE_NAME = "provenance.json"
 PREDICATE = "in-toto.io/predicate-type"
 
 
 class Made(NamedTuple):
-    """What a build has made: its image, and the wheels and layers in it, by platform and name."""
+    """What a build has made: its image, and the wheels and layers in it, by platform and name.
+
+    `files` are those of the bundle by path, without the evidence.
+    """
 
     planned: Planned
     image: Image
+    files: dict[str, bytes]
     wheels: Mapping[str, Mapping[str, Wheel]]
     layers: Mapping[str, Mapping[str, ProductLayer]]
 
@@ -114,7 +117,7 @@ def attest(
             image.digest,
             plan.manifest_hash,
             tuple(plan.selection.composition.platforms),
-            sha256(bill),
+            {name: sha256(data) for name, data in (made.files | {SBOM_NAME: bill}).items()},
         ),
         frozenset(_materials(made)),
         _versions(plan.formats, settings.workspace.root),
@@ -130,7 +133,7 @@ def attest(
     artifacts.append(provenance_artifact(signed, kind))
     attach(Layout(settings.workspace.layout), image.digest, artifacts)
     return Attested(
-        {provenance.SBOM_NAME: bill, PROVENANCE_NAME: signed},
+        {SBOM_NAME: bill, PROVENANCE_NAME: signed},
         tuple(signer.public_key.keyid for signer in who.signers),
         () if who.signers else unsigned(settings),
     )

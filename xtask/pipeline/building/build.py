@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xtask.digest import sha256_file
 from xtask.errors import UntrustedError
 from xtask.files import locked, remove_abandoned, require_writable
 from xtask.pipeline.building import unchanged
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
 
-# Copies in the bundle of what is attached to the image (`attest`).
-_EVIDENCE = ("sbom.cdx.json", "provenance.json")
+# What provenance has to name of a bundle, and a release to find there.
+_MADE = {"image.json", "plan.json", "surface.json", "sbom.cdx.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,20 +185,31 @@ def _outputs(build: Build, workspace: Workspace) -> list[Path]:
         parts = (manifest["config"], *manifest["layers"])
         blobs |= {image, *(part["digest"] for part in parts)}
     bundle = workspace.root / str(build.bundle)
-    evidence, kept = _evidence(layout, digest, bundle), inventory.complete(bundle, workspace)
+    evidence, kept = _evidence(layout, build, workspace), inventory.complete(bundle, workspace)
     layout.put_marker()
-    made = [bundle / "image.json", bundle / "plan.json", layout.marker]
-    paths = [*made, *map(layout.path, sorted(blobs)), *evidence, *kept]
+    paths = [layout.marker, *map(layout.path, sorted(blobs)), *evidence, *kept]
     return paths if evidence and kept and all(path.is_file() for path in paths) else []
 
 
-def _evidence(layout: Layout, image: str, bundle: Path) -> list[Path]:
-    """Return the files with evidence of the image; none when one of them is gone or altered."""
-    copies = [bundle / name for name in _EVIDENCE]
+def _evidence(layout: Layout, build: Build, workspace: Workspace) -> list[Path]:
+    """Return evidence and bundle of the image; nothing when a file of them is gone or altered."""
+    from xtask.image.evidence.provenance import PROVENANCE_NAME  # noqa: PLC0415 - start-up
+    from xtask.image.evidence.verification import byproducts_of  # noqa: PLC0415
+    from xtask.pipeline import bundles  # noqa: PLC0415
+
+    here = bundles.files(workspace, build)
     try:
-        manifests = [str(line["digest"]) for line in layout.referrers(image)]
-        blobs = {part["digest"] for one in manifests for part in layout.read_json(one)["layers"]}
-        complete = all(sha256_file(copy) in blobs for copy in copies)
-    except (OSError, UntrustedError, KeyError, TypeError):
+        manifests = [str(line["digest"]) for line in layout.referrers(str(build.image_digest))]
+        parts = [part for one in manifests for part in layout.read_json(one)["layers"]]
+        kinds = {str(part["digest"]): str(part["mediaType"]) for part in parts}
+        provenance = bundles.read(workspace, build, PROVENANCE_NAME)
+        named = byproducts_of(provenance, kinds[here[PROVENANCE_NAME]])
+    except (UntrustedError, KeyError, TypeError):
         return []
-    return [*copies, *map(layout.path, [*manifests, *sorted(blobs)])] if complete else []
+    if not named.keys() >= _MADE or any(here.get(name) != named[name] for name in named):
+        return []
+    bundle = workspace.root / str(build.bundle)
+    return [
+        *(bundle / name for name in (PROVENANCE_NAME, *named)),
+        *map(layout.path, [*manifests, *sorted(kinds)]),
+    ]

@@ -290,8 +290,11 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str
         stage.because("not all of it is here" if before else "no build has this manifest hash")
         stage.detail = hex_of(image.digest)[:16]
     with story.stage("attest", 93) as stage:
+        built_with = story.built_with.result()
+        files = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
+        files |= inputs.keep(planned, parts.wheels, built_with, workspace, parts.allowed)
         evidence = attest.attest(
-            attest.Made(planned, image, parts.wheels, parts.layers),
+            attest.Made(planned, image, files, parts.wheels, parts.layers),
             story.row,
             story.settings,
             started=started,
@@ -301,10 +304,7 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str
     story.progress.listener.warned(evidence.warnings)
     with story.stage("record", 95):
         bundle = workspace.bundles / hex_of(planned.plan.manifest_hash)
-        built_with = story.built_with.result()
-        kept = inputs.keep(planned, parts.wheels, built_with, workspace, parts.allowed)
-        made = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
-        write_folder(bundle, made | evidence.files | kept)
+        write_folder(bundle, files | evidence.files)
         write_committed(planned, workspace, parts.generated)
     return image, str(bundle.relative_to(workspace.releases.parent))
 

@@ -5,22 +5,21 @@ Also the story of `keys sign`, which verifies all but the signature before it ad
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xtask.digest import sha256, short
+from xtask.digest import short
 from xtask.errors import RefusedError, UntrustedError, UsageError
 from xtask.files import locked, write_atomic
 from xtask.image.evidence import cosign, envelope, referrers
-from xtask.image.evidence.provenance import SBOM_NAME
+from xtask.image.evidence.provenance import PROVENANCE_NAME, SBOM_NAME
 from xtask.image.evidence.sbom import SBOM_TYPE
-from xtask.image.evidence.strict import read_object
 from xtask.image.evidence.trust import BUILD
 from xtask.image.evidence.verification import Check, Evidence, Expected, attempt, builder_of
 from xtask.image.evidence.verification import verify as verified
 from xtask.image.layout import Layout
-from xtask.pipeline.building.attest import PROVENANCE_NAME, bill_artifact, provenance_artifact
+from xtask.pipeline import bundles
+from xtask.pipeline.building.attest import bill_artifact, provenance_artifact
 from xtask.pipeline.signing import signing
 from xtask.pipeline.trusting import read_trust_file, trusted
 from xtask.records.store import open_records
@@ -182,18 +181,19 @@ def _vouched(
     found: list[Evidence],
 ) -> Iterator[Check]:
     """Yield what the evidence beside an image says of it, up to the first check that fails."""
-    layout = Layout(workspace.layout)
+    layout, expected = Layout(workspace.layout), list[Expected]()
 
     def evidence() -> str:
         image = str(build.image_digest)
         found.append(_evidence(layout, image))
         referrers.require_blobs(layout, referrers.attached(layout, image).values())
         _require_same_copies(workspace, build, found[0])
+        expected.append(_expected(workspace, build))
         return f"{SBOM_NAME} and {PROVENANCE_NAME}, in the layout and in the bundle"
 
     yield (check := attempt("evidence", evidence))
     if check.ok:
-        yield from verified(found[0], _expected(workspace, build), trust, now)
+        yield from verified(found[0], expected[0], trust, now)
 
 
 def _stored(workspace: Workspace, build: Build) -> Iterator[Check]:
@@ -237,19 +237,8 @@ def _index(workspace: Workspace, build: Build) -> str:
 
 def _bundle(workspace: Workspace, build: Build) -> str:
     """Check that the bundle is of this build."""
-    bundle = workspace.root / str(build.bundle)
-    if sha256(_bundled(workspace, build, "plan.json")) != build.manifest_hash:
-        raise UntrustedError(
-            "the plan in the bundle is not the one of the manifest hash",
-            help=_remove(bundle / "plan.json"),
-        )
-    image = read_object(_bundled(workspace, build, "image.json"), "image.json in the bundle")
-    said = [image.get(key) for key in ("manifest_hash", "image_digest", "config_digest")]
-    if said != [build.manifest_hash, build.image_digest, build.config_digest]:
-        raise UntrustedError(
-            "image.json in the bundle names another image than the records",
-            help=_remove(bundle / "image.json"),
-        )
+    bundles.plan(workspace, build)
+    bundles.image(workspace, build)
     return f"plan.json and image.json are of {short(build.manifest_hash)}"
 
 
@@ -259,7 +248,7 @@ def _remove(path: Path) -> str:
 
 def _require_same_copies(workspace: Workspace, build: Build, found: Evidence) -> None:
     for name, data in ((SBOM_NAME, found.sbom), (PROVENANCE_NAME, found.provenance)):
-        if _bundled(workspace, build, name) != data:
+        if bundles.read(workspace, build, name) != data:
             raise UntrustedError(
                 f"{name} in the bundle is another one than in the layout",
                 help=_remove(workspace.root / str(build.bundle) / name),
@@ -278,11 +267,14 @@ def _evidence(layout: Layout, image: str) -> Evidence:
 
 def _expected(workspace: Workspace, build: Build) -> Expected:
     """Return what evidence has to say; the bundle's plan is what the manifest hash is of."""
-    plan = json.loads(_bundled(workspace, build, "plan.json"))
-    named = plan["platform"]
-    platforms = tuple(named) if isinstance(named, list) else (named,)
+    named = bundles.plan(workspace, build)["platform"]
     return Expected(
-        str(build.image_ref), str(build.image_digest), build.manifest_hash, platforms, build.id
+        str(build.image_ref),
+        str(build.image_digest),
+        build.manifest_hash,
+        tuple(named) if isinstance(named, list) else (named,),
+        build.id,
+        bundles.files(workspace, build),
     )
 
 
@@ -308,13 +300,6 @@ def _require_builder(payload: bytes, builder: str, bundle: Path) -> None:
 def _require(check: Check) -> None:
     if not check.ok:
         raise UntrustedError(f"{check.name}: {check.says}")
-
-
-def _bundled(workspace: Workspace, build: Build, name: str) -> bytes:
-    try:
-        return (workspace.root / str(build.bundle) / name).read_bytes()
-    except OSError as error:
-        raise UntrustedError(f"{name} in the bundle is gone", help="build again") from error
 
 
 def document(verified: Verified) -> dict[str, Any]:
