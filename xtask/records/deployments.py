@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from xtask.records.values import Claim, ReleaseRequest
+    from xtask.records.requests import Ground
+    from xtask.records.values import Claim, Hold, ReleaseRequest
 
 
 class Deployments(Requests):
@@ -47,11 +48,12 @@ class Deployments(Requests):
             RefusedError: see `request_release` and `deploy_release`.
         """
         with self.writing() as connection:
-            moment = self.locked(connection, request.environment)
-            release = self.request(connection, request, moment)
+            require_environment(connection, request.environment, lock=True)
+            ground = self.ground(connection, request.environment)
+            release = self.request(connection, request, ground)
             # An older one is what the same command made before; a new one may have to wait.
             is_new = release.status == "approved"
-            return _begin(connection, release, claim, moment) if is_new else release
+            return _begin(connection, release, claim, ground) if is_new else release
 
     def deploy_release(self, release_id: str, claim: Claim, seen: int | None = None) -> Release:
         """Record that an approved release begins; its predecessor is what is active now.
@@ -70,12 +72,13 @@ class Deployments(Requests):
         """
         with self.writing() as connection:
             release = locked_release(connection, release_id)
-            require_seen(active(connection, release.environment), seen)
-            moment = self.moment(connection)
+            ground = self.ground(connection, release.environment)
+            require_seen(ground.active, seen)
             if release.status == "pending":
                 _require_approved(connection, release)
-                release = move(connection, release, "approved", timestamp(moment))
-            return _begin(connection, release, claim, moment)
+                release = move(connection, release, "approved", ground.at)
+            delta = modules_delta(connection, ground.active, release.build_id)
+            return _begin(connection, release, claim, ground, modules_delta=delta)
 
     def take_over(self, release_id: str, claim: Claim, *, alone: bool = False) -> Release:
         """Continue a release whose process gave no sign of life; it is fenced from here on.
@@ -213,33 +216,36 @@ _last_generation = select(func.max(tables.releases.c.generation)).where(
 )
 
 
-def _begin(connection: Connection, release: Release, claim: Claim, moment: datetime) -> Release:
+def _begin(
+    connection: Connection,
+    release: Release,
+    claim: Claim,
+    ground: Ground,
+    **facts: Any,  # noqa: ANN401 - columns
+) -> Release:
     """Give an approved release its place behind what is active now, and to whom deploys it."""
     rules.require_release_transition(release.id, release.status, "deploying")
-    before = active(connection, release.environment)
+    before = ground.active
     if release.kind == "redeploy" and (before is None or before.build_id != release.build_id):
         raise RefusedError(f"{release.environment} does not serve this build any more")
     last = connection.execute(_last_generation, {"environment": release.environment}).scalar()
-    at = timestamp(moment)
-    _pass_hold(connection, release, at)
+    if ground.hold and release.kind == "promote":
+        _end_hold(connection, release, ground.hold, ground.at)
     return move(
         connection,
         release,
         "deploying",
-        at,
+        ground.at,
         generation=(last or 0) + 1,
         previous_release_id=before.id if before else None,
-        modules_delta=modules_delta(connection, before, release.build_id),
-        deployed_at=at,
-        **_lease(moment, claim, release),
+        deployed_at=ground.at,
+        **_lease(ground.moment, claim, release),
+        **facts,
     )
 
 
-def _pass_hold(connection: Connection, release: Release, at: str) -> None:
+def _end_hold(connection: Connection, release: Release, hold: Hold, at: str) -> None:
     """End the hold that a promotion was asked for to end; any other one stops it."""
-    hold = hold_of(connection, release.environment) if release.kind == "promote" else None
-    if hold is None:
-        return
     if hold.id != release.ends_hold_id:
         raise refusals.on_hold(hold)
     end_hold(connection, hold.id, actor=release.actor, reason=release.reason, at=at)

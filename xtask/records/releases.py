@@ -261,9 +261,11 @@ def plan_rollback(connection: Connection, environment: str, active: Release | No
     return RollbackPlan(active, target, one_build(connection, target.build_id))
 
 
-def require_planned(connection: Connection, request: ReleaseRequest, build: Build) -> None:
-    """Raise RefusedError unless a rollback would still restore what was planned."""
-    plan = plan_rollback(connection, request.environment, active(connection, request.environment))
+def require_planned(
+    connection: Connection, request: ReleaseRequest, build: Build, active: Release | None
+) -> None:
+    """Raise RefusedError unless a rollback of what serves would still restore what was planned."""
+    plan = plan_rollback(connection, request.environment, active)
     if (plan.target.id, plan.build.id) != (request.restores, build.id):
         raise RefusedError(
             f"the rollback plan is stale: now it would restore {plan.target.id}, not"

@@ -6,7 +6,7 @@ Each writer locks the environment's row before it reads a status.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select
 
@@ -36,6 +36,19 @@ if TYPE_CHECKING:
     from xtask.records.values import Build, Hold, ReleaseRequest, ReleaseStatus
 
 
+class Ground(NamedTuple):
+    """What a release is decided on, read under its environment's lock: now, and what is there."""
+
+    moment: datetime
+    active: Release | None
+    hold: Hold | None
+
+    @property
+    def at(self) -> str:
+        """The moment as the records write it."""
+        return timestamp(self.moment)
+
+
 class Requests(Database):
     """Every change of a release before it begins."""
 
@@ -50,8 +63,8 @@ class Requests(Database):
                 the same key.
         """
         with self.writing() as connection:
-            moment = self.locked(connection, request.environment)
-            return self.request(connection, request, moment)
+            require_environment(connection, request.environment, lock=True)
+            return self.request(connection, request, self.ground(connection, request.environment))
 
     def approve_release(self, release_id: str, *, actor: str, reason: str = "") -> Release:
         """Record that somebody agrees; with the last yes that it needs the release is approved.
@@ -94,12 +107,12 @@ class Requests(Database):
         """Record that a release which has not begun is taken back, and why."""
         return self._end_unbegun(release_id, "cancelled", error, actor)
 
-    def locked(self, connection: Connection, environment: str) -> datetime:
-        """Lock an environment until the commit; return the moment from which on it is."""
-        require_environment(connection, environment, lock=True)
-        return self.moment(connection)
+    def ground(self, connection: Connection, environment: str) -> Ground:
+        """Return what is there in an environment that this transaction has locked."""
+        there = active(connection, environment), hold_of(connection, environment)
+        return Ground(self.moment(connection), *there)
 
-    def request(self, connection: Connection, request: ReleaseRequest, moment: datetime) -> Release:
+    def request(self, connection: Connection, request: ReleaseRequest, ground: Ground) -> Release:
         """Record that somebody wants a build to serve a locked environment; see above."""
         require_reason(request.reason)
         command = (request.environment, request.key, request.request_digest)
@@ -107,21 +120,19 @@ class Requests(Database):
             return same
         build = _require_succeeded(one_build(connection, request.build_id))
         exhume(connection, build)
-        at = timestamp(moment)
-        hold = _require_free(connection, request)
-        before = active(connection, request.environment)
-        require_seen(before, request.seen)
+        ends = _require_free(connection, request, ground.hold)
+        require_seen(ground.active, request.seen)
         if request.restores is not None:
-            require_planned(connection, request, build)
+            require_planned(connection, request, build, ground.active)
         row = _row(request, build) | {
-            "modules_delta": modules_delta(connection, before, build.id),
-            "id": release_id(moment, self.new_id()),
-            "ends_hold_id": hold.id if hold else None,
-            "created_at": at,
-            "updated_at": at,
+            "modules_delta": modules_delta(connection, ground.active, build.id),
+            "id": release_id(ground.moment, self.new_id()),
+            "ends_hold_id": ends.id if ends else None,
+            "created_at": ground.at,
+            "updated_at": ground.at,
         }
         release = Release.from_row(connection.execute(_insert, row).mappings().one())
-        return release if request.approvals else move(connection, release, "approved", at)
+        return release if request.approvals else move(connection, release, "approved", ground.at)
 
     def _end_unbegun(self, release_id: str, to: ReleaseStatus, error: str, actor: str) -> Release:
         require_reason(error)
@@ -190,11 +201,12 @@ def _require_succeeded(build: Build) -> Build:
     return build
 
 
-def _require_free(connection: Connection, request: ReleaseRequest) -> Hold | None:
+def _require_free(
+    connection: Connection, request: ReleaseRequest, hold: Hold | None
+) -> Hold | None:
     """Refuse what another release or a hold forbids; return the hold that a promotion ends."""
     if request.approvals == 0:
         refuse_in_flight(connection, request.environment)
-    hold = hold_of(connection, request.environment)
     if hold is None or request.kind != "promote":
         return None
     if not request.lift_hold:
