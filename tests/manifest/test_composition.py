@@ -269,7 +269,8 @@ def test_a_base_is_this_python_an_image_or_a_layout(tmp_path: Path, base: str) -
     [
         "", "interpretr", "python", "registry.example/python", "Python:3.12", "oci:", "oci:/abs",
         "oci:a/../b", "oci:a:b:c", "https://registry.example/python:3.12", "python:3.12@sha256:0",
-        "user@registry.example/python:3.12", "a b:1", "x" * 200 + ":1",
+        "user@registry.example/python:3.12", "a b:1", "x" * 200 + ":1", "a..b/python:3.12",
+        "reg.example:65536/python:3.12", "a_b.example/python:3.12",
     ],
 )  # fmt: skip
 def test_refuses_what_is_no_base(tmp_path: Path, base: str) -> None:
@@ -305,6 +306,27 @@ def said_of_image(folder: Path, line: str) -> list[tuple[str, str, str]]:
     path.write_text(f'schema = 1\napp = "shop"\n[image]\n{line}\n')
     read_composition(path, problems)
     return [(one.code, one.message, str(one.help)) for one in problems.found]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+@pytest.mark.parametrize("line", ['base = "reg.example:{}/x/y:1"', 'repository = "localhost:{}/x"'])
+def test_a_port_that_no_registry_has_is_said_with_its_place(
+    tmp_path: Path, line: str, port: str
+) -> None:
+    [(code, message, hint)] = said_of_image(tmp_path, line.format(port))
+    assert (code, message) == ("XT0205", f"{port} is not a port")
+    assert hint == "a number from 1 to 65535"
+
+
+@pytest.mark.parametrize("line", ['base = "reg:65535/x:1"', 'repository = "localhost:1/x"'])
+def test_a_port_may_be_any_of_16_bits(tmp_path: Path, line: str) -> None:
+    assert said_of_image(tmp_path, line) == []
+
+
+@pytest.mark.parametrize("repository", ["a..b/shop", "a-/shop", "a.-b/shop", "a/b..c", "a:/b", "a"])
+def test_refuses_what_is_no_repository(tmp_path: Path, repository: str) -> None:
+    [(code, _, _)] = said_of_image(tmp_path, f'repository = "{repository}"')
+    assert code == "XT0205"
 
 
 def test_an_image_layout_has_no_digest_in_its_line(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ COMPRESSIONS = ("none", "gzip")
 # `user:password@` before a host; a digest comes after an `@`, too.
 _USERINFO = re.compile(r"(?!oci:)[^/@]*:[^/]*@(?!sha256:)")
 _LAYOUT_WITH_DIGEST = re.compile("oci:[^@]*@")
+_PORT = re.compile(r"(?!oci:)[^/:]*:([0-9]{1,5})/")
+_PORTS = range(1, 1 << 16)
 DEPLOYMENT_PROFILES = ("monolith", "headless")
 PLATFORMS = {
     "linux/amd64": "linux/amd64",
@@ -209,6 +211,10 @@ def _image(table: Table, key: str, default: str, chosen: grammar.Grammar) -> str
             key,
             help="write `oci:path/to/layout`, or `oci:path/to/layout:name` of several images",
         )
+        return ""
+    if (port := _PORT.match(name)) and int(port[1]) not in _PORTS:
+        hint = f"a number from {_PORTS[0]} to {_PORTS[-1]}"
+        table.wrong("XT0205", f"{port[1]} is not a port", key, help=hint)
         return ""
     return table.checked(name, key, chosen) if table.kind(key) is str else name
 

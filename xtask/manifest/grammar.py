@@ -113,20 +113,24 @@ SPECIFIER = Grammar(
     "a version specifier of the Python package index",
     "comparisons with a comma between them, such as `>=1.2,<2` (PEP 440)",
 )
-# The parts of an image's name, as github.com/distribution/reference has them.
+# The parts of an image's name, as github.com/distribution/reference has them: what is accepted here
+# is refused nowhere later. A first part with a dot is a host, and no host has a `_`.
+_PLAIN = r"[a-z0-9]+(?:(?:_{1,2}|-+)[a-z0-9]+)*"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?"
+_IMAGE_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = rf"{_DOMAIN}(?:\.{_DOMAIN})*(?::[0-9]{{1,5}})?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 BASE = Grammar(
     rf"interpreter|oci:{_PART}(?:/{_PART})*(?::{_PART})?"
-    rf"|(?!oci:)(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    rf"|(?!oci:)(?:(?:{_HOST}|{_PLAIN})/{_IMAGE_PATH}|{_COMPONENT})"
     rf"(?::{_TAG}(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})",
     "a base",
     "write `interpreter`, an image with a tag or digest (`registry.example/python:3.12-slim`), or "
     "an image layout of the workspace (`oci:path/to/layout`)",
 )
 REPOSITORY = Grammar(
-    r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9]+([._-]+[a-z0-9]+)*)+",
+    rf"(?![^/]*[A-Z]){_HOST}/{_IMAGE_PATH}",
     "an image repository",
     "a host and a path without a tag, such as `registry.example/shop/storefront`",
 )

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.budgets import budget
+from xtask.diagnostics import Problems
 from xtask.errors import UsageError
+from xtask.image.registry.addresses import origin, registry_address
 from xtask.image.registry.reference import Reference, parse_reference
+from xtask.manifest.composition import INTERPRETER, read_composition
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+# Names close to the border of what is one.
+NAMES = st.from_regex(r"[aB1.:_-]{1,5}(/[a1._-]{1,4}){1,2}(:1)?", fullmatch=True)
+PORTS = st.integers(0, 99_999).map("a.B-1:{}/b:1".format)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,11 @@ def test_a_name_is_completed_as_docker_does(text: str, expected: Reference) -> N
         "registry.example/a@sha512:" + "0" * 128,
         "registry.example/a:1\n",
         "registry.example:port/a",
+        "registry.example:65536/a",
+        "registry.example:99999/a/b:1",
+        "registry.example:0/a",
+        "[::1]:65536/a",
+        "a..b/shop",
         "https://registry.example/a",
         "user@registry.example/a",
         "registry.example/a?b",
@@ -66,3 +83,20 @@ def test_the_canonical_text_means_the_same(text: str) -> None:
     except UsageError:
         return
     assert found == parse_reference(str(found))
+
+
+@budget(300)
+@given(
+    st.sampled_from(["base", "repository"]),
+    NAMES | PORTS,
+)
+def test_what_a_composition_may_name_is_refused_nowhere_later(
+    tmp_path: Path, key: str, name: str
+) -> None:
+    problems, path = Problems(), tmp_path / "modules.toml"
+    path.write_text(f'schema = 1\napp = "shop"\n[image]\n{key} = "{name}"\n')
+    read_composition(path, problems)
+    if problems.found or name == INTERPRETER or name.startswith("oci:"):
+        return
+    reference = parse_reference(name if key == "base" else f"{name}:0123456789abcdef")
+    assert 0 < origin(registry_address(reference.registry)).port < 1 << 16

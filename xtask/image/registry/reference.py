@@ -16,7 +16,8 @@ DOCKER_HUB = "docker.io"
 _MAX_NAME = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
+_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1,5}}))?")
+_PORTS = range(1, 1 << 16)
 _REST = re.compile(
     rf"(?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
@@ -48,8 +49,8 @@ def parse_reference(text: str) -> Reference:
     if not (slash and _names_registry(first)):
         first, rest = DOCKER_HUB, text
     registry = DOCKER_HUB if first == f"index.{DOCKER_HUB}" else first
-    found = _REST.fullmatch(rest)
-    if not (found and _REGISTRY.fullmatch(registry)):
+    found, host = _REST.fullmatch(rest), _REGISTRY.fullmatch(registry)
+    if not (found and host) or int(host[1] or _PORTS[-1]) not in _PORTS:
         raise _not_one(text)
     repository, tag, digest = found.group("repository", "tag", "digest")
     if registry == DOCKER_HUB and "/" not in repository:
