@@ -158,7 +158,7 @@ def test_a_push_asks_for_a_token_to_push_and_one_to_mount(
 
 def test_a_token_is_asked_for_once(tokens: Tokens, simulated: Repository) -> None:
     for number in range(3):
-        simulated.has_blob(sha256(bytes(number)))
+        simulated.has_blob(sha256(bytes(number)), number)
     assert tokens.scopes == [["repository:team/shop:pull"]]
     (asked,) = tokens.service.asked
     query = parse_qs(urlsplit(asked.path).query)
@@ -170,7 +170,7 @@ def test_the_service_learns_who_we_are_and_the_registry_does_not(
     tokens: Tokens, simulator: Proxy, simulated: Repository, no_credentials: Path
 ) -> None:
     log_in(no_credentials, simulator.address, auth=basic("anna:sesame"))
-    simulated.has_blob(sha256(b""))
+    simulated.has_blob(sha256(b""), 0)
     (asked,) = tokens.service.asked
     assert asked.headers["Authorization"] == f"Basic {basic('anna:sesame')}"
     assert [one for one in simulator.asked if "Basic" in one.headers.get("Authorization", "")] == []
@@ -180,7 +180,7 @@ def test_an_identity_token_is_sent_in_a_form(
     tokens: Tokens, simulator: Proxy, simulated: Repository, no_credentials: Path
 ) -> None:
     log_in(no_credentials, simulator.address, identitytoken="refresh")
-    assert simulated.has_blob(sha256(b""))
+    assert simulated.has_blob(sha256(b""), 0)
     (asked,) = tokens.service.asked
     assert asked.method == "POST"
     assert asked.taken > 0
@@ -188,15 +188,15 @@ def test_an_identity_token_is_sent_in_a_form(
 
 
 def test_an_expired_token_is_replaced(tokens: Tokens, simulated: Repository) -> None:
-    simulated.has_blob(sha256(b""))
+    simulated.has_blob(sha256(b""), 0)
     tokens.valid.clear()
-    assert simulated.has_blob(sha256(b""))
+    assert simulated.has_blob(sha256(b""), 0)
     assert len(tokens.service.asked) == 2
 
 
 def test_a_service_that_is_busy_is_asked_again(tokens: Tokens, simulated: Repository) -> None:
     tokens.service.faults.insert(0, Fault(".*", 2, reply=Reply(503)))
-    assert simulated.has_blob(sha256(b""))
+    assert simulated.has_blob(sha256(b""), 0)
 
 
 def test_a_token_that_is_refused_is_not_tried_for_ever(
@@ -204,7 +204,7 @@ def test_a_token_that_is_refused_is_not_tried_for_ever(
 ) -> None:
     tokens.answer = {"access_token": "worthless"}
     with pytest.raises(RegistryError, match="401"):
-        simulated.has_blob(sha256(b""))
+        simulated.has_blob(sha256(b""), 0)
     assert len(tokens.service.asked) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_token_that_is_refused_is_not_tried_for_ever(
 def test_refuses_what_is_no_token(tokens: Tokens, simulated: Repository, answer: Any) -> None:
     tokens.answer = answer
     with pytest.raises(RegistryError, match=r"gives no token|does not answer with JSON"):
-        simulated.has_blob(sha256(b""))
+        simulated.has_blob(sha256(b""), 0)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_refuses_a_service_that_a_registry_has_no_business_with(
     headers = {"WWW-Authenticate": f'Bearer realm="{realm}"'}
     simulator.faults.append(Fault(".*", reply=Reply(401, headers)))
     with pytest.raises(UntrustedError, match="the registry leads to"):
-        simulated.has_blob(sha256(b""))
+        simulated.has_blob(sha256(b""), 0)
 
 
 @pytest.mark.usefixtures("tokens")

@@ -141,6 +141,33 @@ def test_a_push_that_fails_publishes_nothing(  # noqa: PLR0913, PLR0917 - what a
     assert repository.resolve("1").digest == image.digest
 
 
+@pytest.mark.parametrize("wrong", ["digest", "size"])
+def test_a_registry_that_claims_to_have_something_else_for_a_blob_is_sent_it(
+    registry: Proxy, repository: Repository, layout: Layout, image: Image, wrong: str
+) -> None:
+    def claimed(asked: Any) -> Reply:
+        digest = asked.path.rpartition("/")[2]
+        size = layout.path(digest).stat().st_size + (wrong == "size")
+        stated = sha256(b"") if wrong == "digest" else digest
+        return Reply(200, {"Docker-Content-Digest": stated, "Content-Length": str(size)})
+
+    registry.faults.append(Fault("HEAD .*/blobs/", ALWAYS, reply=claimed))
+    pushed = push_image(layout, image.digest, repository, tags=["1"])
+    assert len(pushed.uploaded) == 4
+    for blob in pushed.uploaded:
+        assert sha256(b"".join(repository.blob(blob.digest))) == blob.digest
+
+
+def test_a_blob_that_a_registry_has_without_its_size_and_digest_is_not_sent(
+    registry: Proxy, repository: Repository, layout: Layout, image: Image
+) -> None:
+    push_image(layout, image.digest, repository, tags=["1"])
+    # A HEAD answer of a body in chunks has no length.
+    silent = Reply(200, {"Transfer-Encoding": "chunked"})
+    registry.faults.append(Fault("HEAD .*/blobs/", ALWAYS, reply=silent))
+    assert len(push_image(layout, image.digest, repository, tags=["2"]).skipped) == 4
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_each_blob_that_is_lost_keeps_the_manifest_back(
     registry: Proxy, repository: Repository, layout: Layout, image: Image, number: int
@@ -224,7 +251,7 @@ def test_a_gateway_that_takes_little_gets_smaller_chunks(
         Fault(PATCH, ALWAYS, reply=Reply(413), when=lambda it: int(it["Content-Length"]) > 600_000)
     )
     push_image(layout, large.digest, repository, tags=["1"])
-    assert repository.has_blob(large.layers[0].digest)
+    assert repository.has_blob(large.layers[0].digest, large.layers[0].size)
 
 
 def test_a_registry_may_want_larger_chunks(

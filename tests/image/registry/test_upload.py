@@ -30,7 +30,9 @@ class Store:
     def __init__(self, simulator: Proxy) -> None:
         self.held, self.begun, self.whole = 0, 0, False
         for method, reply in {
-            "HEAD": lambda _: Reply(200 if self.whole else 404),
+            "HEAD": lambda _: (
+                Reply(200, {"Content-Length": str(len(DATA))}) if self.whole else Reply(404)
+            ),
             "POST": self.begin,
             "GET": lambda _: Reply(204, self.state()),
             "PATCH": self.take,

@@ -101,11 +101,12 @@ class Repository:
 
     def has_manifest(self, digest: str) -> bool:
         """Return whether the registry says that it has a manifest."""
-        return self._has(self._manifest_request("HEAD", digest))
+        return self._has(self._manifest_request("HEAD", digest), digest)
 
-    def has_blob(self, digest: str) -> bool:
-        """Return whether the registry says that it has a blob."""
-        return self._has(Request("HEAD", self.url(f"blobs/{_digest(digest)}"), self.pull_scopes))
+    def has_blob(self, digest: str, size: int) -> bool:
+        """Return whether the registry says that it has a blob of so many bytes."""
+        request = Request("HEAD", self.url(f"blobs/{_digest(digest)}"), self.pull_scopes)
+        return self._has(request, digest, size)
 
     def blob(self, digest: str, offset: int = 0) -> Iterator[bytes]:
         """Yield the bytes of a blob from `offset` on, asking for the rest after a drop.
@@ -206,12 +207,17 @@ class Repository:
         self.require_digest(answer, digest)
         return answer.body, media_type_of(answer.body, answer.headers.get("Content-Type", ""))
 
-    def _has(self, request: Request) -> bool:
-        """Ask with HEAD; where a registry redirects to, that may not be allowed: then no."""
+    def _has(self, request: Request, digest: str, size: int | None = None) -> bool:
+        """Ask with HEAD; where a registry redirects to, that may not be allowed: then no.
+
+        What states another digest or size is not it: the caller sends it, and that answer counts.
+        """
         answer = self.transport.ask(request, _OK, _NOT_FOUND, 403)
         if answer.status == 403 and answer.url == request.url:  # noqa: PLR2004 - forbidden
             raise self.transport.refused(request, answer.status, answer.headers, b"")
-        return answer.status == _OK
+        stated = answer.headers.get("Docker-Content-Digest") or digest
+        length = answer.headers.get("Content-Length") if size is not None else None
+        return answer.status == _OK and stated == digest and length in {None, str(size)}
 
 
 def referrers_tag(digest: str) -> str:

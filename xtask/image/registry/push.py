@@ -33,11 +33,8 @@ if TYPE_CHECKING:
     from xtask.image.registry.client import Repository
     from xtask.image.registry.parallel import Listener
 
-_UNKNOWN_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 # Two writers of one fallback index: each adds its own until it finds it there.
 _TURNS = 4
-# Images of an index that are looked at to learn what is there.
-_MAX_IMAGES = 8
 
 
 class Pushed(NamedTuple):
@@ -67,7 +64,6 @@ def push_image(  # noqa: PLR0913 - what a push is made of
     *,
     tags: Sequence[str],
     mount_from: Sequence[str] = (),
-    previous: Sequence[str] = (),
     progress: Listener | None = None,
 ) -> Pushed:
     """Push an image, or an index with its images, and let the tags name it.
@@ -78,8 +74,6 @@ def push_image(  # noqa: PLR0913 - what a push is made of
         repository: where to.
         tags: what names it afterwards, each set in one step.
         mount_from: other repositories of the registry that may have its blobs.
-        previous: tags or digests of other images: what the first one that is in the repository
-            consists of is there too, and is not asked for.
         progress: told the bytes done and their total.
 
     Raises:
@@ -89,17 +83,8 @@ def push_image(  # noqa: PLR0913 - what a push is made of
     before = repository.transport.sent
     top, images = _documents(layout, digest)
     parts = [parse_manifest(image.data) for image in images]
-    known = _known(repository, previous) if previous else frozenset()
-    pushing = _Blobs(layout, repository, tuple(mount_from), progress)
-    outcome = pushing.push(parts, known)
-    try:
-        _publish(repository, top, images, tags)
-    except RegistryError as error:
-        if error.code not in _UNKNOWN_BLOB or not known:
-            raise
-        # The previous image has lost blobs: every one is asked for, and sent where it is missing.
-        outcome = pushing.push(parts, frozenset())
-        _publish(repository, top, images, tags)
+    outcome = _Blobs(layout, repository, tuple(mount_from), progress).push(parts)
+    _publish(repository, top, images, tags)
     documents = {one.digest: None for one in (*images, top)}
     sent = repository.transport.sent - before
     return Pushed(digest, *outcome, bytes_sent=sent, manifests=tuple(documents))
@@ -119,7 +104,7 @@ def push_referrers(layout: Layout, digest: str, repository: Repository) -> Pushe
     before = repository.transport.sent
     found = _referrers(layout, digest)
     parts = [parse_manifest(document.data) for document, _ in found.values()]
-    outcome = _Blobs(layout, repository, (), None).push(parts, frozenset())
+    outcome = _Blobs(layout, repository, (), None).push(parts)
     unseen = []
     for document, tag in found.values():
         for name in (document.digest, tag) if tag else (document.digest,):
@@ -141,7 +126,7 @@ class _Blobs(NamedTuple):
     progress: Listener | None
 
     def push(
-        self, parts: Sequence[ManifestParts], known: frozenset[str]
+        self, parts: Sequence[ManifestParts]
     ) -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...], tuple[Descriptor, ...]]:
         """Return what was uploaded, mounted and skipped, after every blob is there."""
         configs = {one.config.digest: one.config for one in parts}
@@ -150,7 +135,7 @@ class _Blobs(NamedTuple):
         meter = Meter(sum(one.size for group in ordered for one in group), self.progress)
 
         def ensure(blob: Descriptor) -> str:
-            return self._ensure(blob, known, meter)
+            return self._ensure(blob, meter)
 
         how: dict[str, list[Descriptor]] = {"uploaded": [], "mounted": [], "skipped": []}
         for group in ordered:
@@ -160,8 +145,10 @@ class _Blobs(NamedTuple):
                 how[way].append(blob)
         return tuple(how["uploaded"]), tuple(how["mounted"]), tuple(how["skipped"])
 
-    def _ensure(self, blob: Descriptor, known: frozenset[str], meter: Meter) -> str:
-        if blob.digest in known or self.repository.has_blob(blob.digest):
+    def _ensure(self, blob: Descriptor, meter: Meter) -> str:
+        # Each is asked for: an image that the repository still has may have lost its blobs since,
+        # and not every registry looks before it takes a manifest.
+        if self.repository.has_blob(blob.digest, blob.size):
             meter.at(blob.digest, blob.size)
             return "skipped"
         if mount_blob(self.repository, blob, self.mount_from):
@@ -198,18 +185,6 @@ def _publish(
             repository.put_manifest(image.data, image.media_type, image.digest)
     for name in tags or [top.digest]:
         repository.put_manifest(top.data, top.media_type, name)
-
-
-def _known(repository: Repository, names: Iterable[str]) -> frozenset[str]:
-    """Return the blobs of the first of these images that the repository has."""
-    for name in names:
-        if found := repository.find_manifest(name):
-            data, media_type = found
-            if media_type not in INDEX_TYPES:
-                return frozenset(blob.digest for blob in parse_manifest(data).blobs)
-            images = [entry.descriptor.digest for entry in parse_index(data)[:_MAX_IMAGES]]
-            return frozenset().union(*(_known(repository, [one]) for one in images))
-    return frozenset()
 
 
 def _read(layout: Layout, digest: str) -> _Document:

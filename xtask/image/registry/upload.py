@@ -119,7 +119,7 @@ def upload_blob(
                 session is not None and error.status in _LOST and failures <= _RESTARTS
             )
             repository.retries.pause(failures, error)
-            if repository.has_blob(blob.digest):
+            if repository.has_blob(blob.digest, blob.size):
                 break
             session = session and _resumed(repository, session, blob)
             if session and session.offset >= furthest + _PROGRESS:

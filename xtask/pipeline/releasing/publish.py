@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from xtask.records.values import Build
     from xtask.settings import Settings
 
-# Builds whose image may be in the registry; the latest that is there counts.
-_PREVIOUS = 5
-
 
 class Published(NamedTuple):
     """Where an image is now, and what had to be sent for that."""
@@ -82,7 +79,6 @@ def publish(settings: Settings, progress: Progress, build: Build) -> Published:
             repository,
             tags=[tag],
             mount_from=_mountable(settings, build, reference),
-            previous=_previous(settings, build, reference),
             progress=progress.listener.advanced,
         )
         published = Published(reference, image, push_referrers(layout, digest, repository))
@@ -112,13 +108,3 @@ def _mountable(settings: Settings, build: Build, reference: Reference) -> list[s
     base = parse_reference(name)
     same = base.registry == reference.registry and base.repository != reference.repository
     return [base.repository] if same else []
-
-
-def _previous(settings: Settings, build: Build, reference: Reference) -> list[str]:
-    """Return the tags of other builds in the same repository, the latest first."""
-    from xtask.records.store import open_records  # noqa: PLC0415 - start-up
-
-    with open_records(settings.database_url) as records:
-        names = [one.image_ref for one in records.builds(_PREVIOUS) if one.id != build.id]
-    start = f"{reference.registry}/{reference.repository}:"
-    return [name.removeprefix(start) for name in names if name and name.startswith(start)]
