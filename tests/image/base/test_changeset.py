@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONG = "a-folder-with-a-long-name/" * 12 + "file"
+ARABIC_ONE = "\N{ARABIC-INDIC DIGIT ONE}"
 FORMS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 
 
@@ -127,13 +128,42 @@ def test_an_archive_that_was_cut_off_anywhere_raises_nothing_else(end: int) -> N
         assert error.message.startswith("layer 0 ")  # noqa: PT017 - either is right
 
 
-@pytest.mark.parametrize("records", [b"99 path=x\n", b"x path=x\n", b"0 path=x\n", b"path=x"])
-def test_refuses_records_of_another_length_than_they_say(records: bytes) -> None:
+def with_records(records: bytes) -> bytes:
     block = bytearray(tar({"a": b""})[:512])
     block[156:157], block[124:136] = b"x", b"%011o\0" % len(records)
-    data = with_checksum(bytes(block)) + records.ljust(512, b"\0") + tar({"a": b""})
+    padded = records.ljust(-(-len(records) // 512) * 512, b"\0")
+    return with_checksum(bytes(block)) + padded + tar({"a": b""})
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        b"99 path=x\n",
+        b"x path=x\n",
+        b"0 path=x\n",
+        b"path=x",
+        b"1" * 5000 + b" path=x\n",
+        f"{ARABIC_ONE} path=x\n".encode(),
+        b"\xb9 path=x\n",
+        b"10\0 path=x\n",
+    ],
+)
+def test_refuses_records_of_another_length_than_they_say(records: bytes) -> None:
     with pytest.raises(UntrustedError, match="pax record"):
-        read(data)
+        read(with_records(records))
+
+
+@pytest.mark.parametrize("said", ["1" * 5000, "1" * 21, ARABIC_ONE, "²", "-1", "1_0", " 1", ""])
+def test_refuses_a_size_that_is_no_number(said: str) -> None:
+    record = f" size={said}\n".encode()
+    length = next(n for n in range(10_000) if n == len(str(n)) + len(record))
+    with pytest.raises(UntrustedError, match="has a size that is no number"):
+        read(with_records(str(length).encode() + record))
+
+
+def test_refuses_a_size_that_no_archive_has() -> None:
+    with pytest.raises(UntrustedError, match="ends too early"):
+        read(with_records(b"29 size=" + b"9" * 20 + b"\n"))
 
 
 def test_refuses_records_that_would_fill_the_memory() -> None:

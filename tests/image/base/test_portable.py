@@ -109,6 +109,11 @@ def test_what_was_found_is_remembered_and_read_again_when_it_is_damaged(layout: 
             "and no glibc is there",
         ),
         (
+            python_files()
+            | {"lib/x86_64-linux-gnu/libc.so.6": b"stable release version 2." + b"9" * 5000},
+            "and no glibc is there",
+        ),
+        (
             python_files() | {"usr/local/bin/python3.12": elf(loader="/lib/ld.so")},
             "nothing says which version of Python 3.12",
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from enum import Enum
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -27,6 +28,8 @@ _MAX_DEPTH = 200
 _MAX_RECORDS = 1 << 20
 _MAX_PATH = 4096
 _PIECE = 1 << 20
+# More than any file has bytes: `int` raises for thousands of digits, and reads those of any script.
+_COUNT = re.compile("[0-9]{1,20}")
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
 
@@ -130,7 +133,8 @@ class Changeset:
         found = {}
         while data:
             length, _, rest = data.partition(b" ")
-            if not length.isdigit() or not len(length) < int(length) <= len(data):
+            is_count = _COUNT.fullmatch(length.decode("latin-1"))
+            if not is_count or not len(length) < int(length) <= len(data):
                 raise self._wrong("has a pax record of another length than it says")
             key, _, value = rest[: int(length) - len(length) - 2].partition(b"=")
             found[_text(key)] = value.decode("utf-8", "surrogateescape")
@@ -146,7 +150,7 @@ class Changeset:
             name = f"{prefix}/{name}"
         name, link = records.get("path", name), records.get("linkpath", link)
         if "size" in records:
-            if not records["size"].isdecimal():
+            if not _COUNT.fullmatch(records["size"]):
                 raise self._wrong("has a size that is no number")
             size = int(records["size"])
         kind = _KINDS.get(flag)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _PROGRAM = re.compile(r"(?P<prefix>(?:.+/)?)bin/python(?P<minor>3\.[0-9]{1,3})")
 _LIBRARIES = ("lib", "lib64")
-_GLIBC = re.compile(rb"stable release version ([0-9]+\.[0-9]+)")
+# Wheels are looked for by each minor version down to the oldest, so it may not be any number.
+_GLIBC = re.compile(rb"stable release version ([0-9]{1,3}\.[0-9]{1,3})(?![0-9])")
 _ANOTHER = "name a base image with one Python, such as the `python` images have"
 _TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
