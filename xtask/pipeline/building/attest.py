@@ -154,7 +154,9 @@ def contents(made: Made) -> Contents:
     plan, composition = made.planned.plan, made.planned.plan.selection.composition
     wheels = made.distinct_wheels
     owners = {_of_wheel(wheel): name for name, some in wheels.items() for wheel in some}
-    there = {part for site in made.sites for part in distributions(site)}
+    # Wheels of two platforms may describe one package differently: the last one counts, so that it
+    # is the same one in every process.
+    there = sorted({part for site in made.sites for part in distributions(site)})
     own = {owners.get(normalised(part.name), ""): part for part in there}
     modules = {module.name for module in plan.selection.modules}
     third_party = [part for part in there if owners.get(normalised(part.name), "") not in modules]
