@@ -13,6 +13,11 @@ import pytest
 from xtask.image.bytecode import CompileError, compile_module, compiled_path
 
 ROOT = Path(__file__).parents[2]
+TOO_DEEP = {
+    "compiler": b"x" + b".a" * 20_000,
+    "parser": b"-" * 50_000 + b"1",
+    "marshal": b"x = " + b"lambda: " * 1900 + b"1",
+}
 SOURCE = b"""
 def area(unusual_width, unusual_height):
     if unusual_width in {'metre', 'mile', 'yard', ('nested', 'pair'), 7, None}:
@@ -102,9 +107,10 @@ def test_refuses_bytes_that_are_no_text(source: bytes) -> None:
         compile_module(source, "app/binary.py")
 
 
-def test_refuses_a_source_too_deep_for_the_compiler() -> None:
-    with pytest.raises(CompileError):
-        compile_module(b"x" + b".a" * 20_000, "app/deep.py")
+@pytest.mark.parametrize("source", TOO_DEEP.values(), ids=TOO_DEEP)
+def test_refuses_a_source_too_deep_for_the_compiler_with_its_name(source: bytes) -> None:
+    with pytest.raises(CompileError, match=r"^app/deep\.py: .*too deeply"):
+        compile_module(source, "app/deep.py")
 
 
 def test_a_source_that_warns_is_compiled_quietly() -> None:

@@ -194,6 +194,19 @@ def test_old_python_is_an_error_of_ours_and_a_file_of_others(make_wheel: MakeWhe
     assert not [path for path in found if path.endswith(".pyc")]
 
 
+@pytest.mark.parametrize("source", ["-" * 50_000 + "1", "x = " + "lambda: " * 1900 + "1"])
+def test_python_that_is_nested_too_deeply_is_an_error_of_ours_and_a_file_of_others(
+    make_wheel: MakeWheel, source: str
+) -> None:
+    wheel = make_wheel({"demo/deep.py": source, "demo/__init__.py": ""})
+    with pytest.raises(CompileError, match=r"app/site/demo/deep\.py: .*too deeply"):
+        wheel_entries(wheel)
+    found = contents(wheel_entries(wheel, third_party=True))
+    assert found["app/site/demo/deep.py"] == source.encode()
+    compiled = [path for path in found if path.endswith(".pyc")]
+    assert [path.rpartition("/")[2].partition(".")[0] for path in compiled] == ["__init__"]
+
+
 def test_refuses_two_owners_of_one_path_and_names_all_of_them() -> None:
     one, two = [Entry("app/x.py", b"1"), Entry("app/y", b"")], [Entry("app/x.py", b"1")]
     with pytest.raises(OverlapError) as caught:

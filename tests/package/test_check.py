@@ -38,6 +38,10 @@ def test_what_can_be_imported_is_no_problem(tmp_path: Path) -> None:
     assert check(tmp_path, "router = 1\n") == []
 
 
+def test_what_is_nested_too_deeply_to_be_kept_compiled_can_be_imported(tmp_path: Path) -> None:
+    assert check(tmp_path, "router = " + "lambda: " * 1900 + "1\n") == []
+
+
 @pytest.mark.parametrize(
     ("api", "reason"),
     [
@@ -50,6 +54,7 @@ def test_what_can_be_imported_is_no_problem(tmp_path: Path) -> None:
         ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
         ("raise KeyboardInterrupt\n", "KeyboardInterrupt: "),
         ("def f(): f()\nf()\n", "RecursionError: maximum recursion depth exceeded"),
+        ("-" * 50_000 + "1\n", "MemoryError: "),
         ("from shop.api import router\n", None),
         ("1 / 0\n", "ZeroDivisionError: division by zero"),
     ],

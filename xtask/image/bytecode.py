@@ -41,14 +41,17 @@ def compile_module(source: bytes, path: str) -> bytes:
     """Return the `.pyc` of a source that lies at `path`, relative to the root of the image.
 
     Raises:
-        CompileError: the source does not compile.
+        CompileError: the source does not compile, or is nested too deeply to be kept compiled.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = compile(source, "/" + path, "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError, RecursionError) as error:
+        compiled = marshal.dumps(code, _WITHOUT_REFERENCES)
+    except (SyntaxError, ValueError) as error:  # the latter of code that is nested too deeply, too
         line = getattr(error, "lineno", None) or 0
         raise CompileError(path, line, getattr(error, "msg", None) or str(error)) from error
+    except (RecursionError, MemoryError) as error:  # what the parser says when its stack is full
+        raise CompileError(path, 0, "is nested too deeply") from error
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return header + marshal.dumps(code, _WITHOUT_REFERENCES)
+    return header + compiled
