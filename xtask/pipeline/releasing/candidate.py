@@ -43,11 +43,9 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
         UntrustedError: the bundle is gone or damaged, or is about another image than the build.
     """
     found = bundles.image(workspace, build)
-    platforms = found.get("platforms", {})
     try:
-        image = (
-            platforms.get(machine_platform()) or platforms[min(platforms)] if platforms else found
-        )
+        platforms = found.get("platforms") or {"": found}
+        image = platforms.get(machine_platform()) or platforms[min(platforms)]
         bundle = Bundle(
             found["app"],
             found["reference"],
@@ -57,7 +55,7 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UntrustedError(f"the bundle of build {build.id[:8]} describes no image") from error
-    if platforms and bundle.image_digest not in _manifests(workspace, build):
+    if "platforms" in found and bundle.image_digest not in _manifests(workspace, build):
         raise UntrustedError(
             f"the bundle of build {build.id[:8]} names another image for a platform"
         )
