@@ -371,6 +371,21 @@ def test_what_a_build_back_end_writes_is_looked_through_too(shop: Workspace) -> 
     assert shop.xtask("build").code == 0
 
 
+@pytest.mark.parametrize(("seed", "code"), [("sample", 0), ("real", 3)])
+def test_an_exception_in_one_module_lets_only_the_very_same_text_into_the_wheel_of_another(
+    shop: Workspace, seed: str, code: int
+) -> None:
+    fixture, secret = "modules/host/src/host/fixture.py", canaries.github(seed)
+    (shop.root / fixture).write_text(f"SAMPLE = '{canaries.github('sample')}'\n")
+    allow(shop, fixture, "GitHub Token")
+    text = BACK_END.format(first=secret[:7], second=secret[7:])
+    (shop.root / "modules/cart/backend.py").write_text(text)
+    back_end = 'build-backend = "backend"\nbackend-path = ["."]'
+    shop.edit("modules/cart/pyproject.toml", 'build-backend = "hatchling.build"', back_end)
+    said = shop.xtask("build")
+    assert (said.code, " app/site/cart/written.py:1:8\n" in said.err) == (code, code == 3)
+
+
 def remove_what_is_allowed(shop: Workspace) -> None:
     manifest = shop.root / "modules.toml"
     manifest.write_text(manifest.read_text().partition("\n[[secrets")[0])

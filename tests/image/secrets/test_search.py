@@ -7,6 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 from time import process_time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from xtask.digest import sha256
 from xtask.image.secrets.names import RULE, is_secret_by_name
 from xtask.image.secrets.rules import Rule, rules, version
 from xtask.image.secrets.search import Finding, search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(xtask.__file__).parents[1]
 K = canaries.letters("search", 128)
@@ -68,7 +72,7 @@ def _rules() -> tuple[Rule, ...]:
 
 def found(text: str | bytes, path: str = "code.py") -> list[tuple[int, int, str, str]]:
     data = text.encode() if isinstance(text, str) else text
-    return [finding[2:] for finding in search(path, data, _rules())]
+    return [finding[2:6] for finding in search(path, data, _rules())]
 
 
 def test_every_rule_has_an_example() -> None:
@@ -100,7 +104,61 @@ def test_says_where_it_stands() -> None:
     token = canaries.github("s")
     data = f"a = 1\nb = '{token}'\n".encode()
     (finding,) = search("deep/code.py", data, _rules())
-    assert finding == Finding("deep/code.py", sha256(data), 2, 6, "GitHub Token", "ghp_")
+    assert finding == Finding(
+        "deep/code.py", sha256(data), 2, 6, "GitHub Token", "ghp_", sha256(token.encode())
+    )
+
+
+def matched(text: str, path: str = "code.py") -> list[str]:
+    return [finding.matched for finding in search(path, text.encode(), _rules())]
+
+
+def matched_once(text: str, path: str = "code.py") -> str:
+    (only,) = matched(text, path)
+    return only
+
+
+def putty(seed: str) -> str:
+    key = f"Encryption: none\nComment: key\nPublic-Lines: 1\n{canaries.letters(seed, 64)}\n"
+    return f"PuTTY-User-Key-File-3: ssh-ed25519\n{key}"
+
+
+@pytest.mark.parametrize("make", [canaries.github, canaries.private_key, putty])
+def test_a_text_is_told_from_every_other_of_its_rule(make: Callable[[str], str]) -> None:
+    one, other = make("one"), make("other")
+    assert one[:4] == other[:4]
+    assert matched(one + other) == matched(one) + matched(other)
+    assert len({*matched(one), *matched(other)}) == 2
+
+
+@pytest.mark.parametrize("around", ["{}", "# {}\n", "a = 1\n\nb = '{}'", "y" * 9_000 + " {} "])
+def test_a_text_is_known_again_wherever_it_stands(around: str) -> None:
+    token = canaries.github("s")
+    assert matched(around.format(token)) == [sha256(token.encode())]
+
+
+def test_a_text_that_a_window_cuts_off_is_known_by_all_of_it() -> None:
+    token = "sk" + f"-ant-{K}"
+    for before in range(4_000, 4_096, 5):
+        assert matched("x" * before + " " + token + " " * 9_000) == [sha256(token.encode())]
+
+
+def test_a_private_key_is_known_again_however_it_is_written() -> None:
+    body = "\n".join(canaries.letters("long", 192)[at : at + 64] for at in (0, 64, 128))
+    key = KEY.replace(canaries.letters("search", 64), body)
+    written = [
+        key,
+        key.replace("\n", "\\n"),
+        key.replace("\n", "\\n'\n    '"),
+        f"'{key}' # ----- end",
+    ]
+    assert len({*map(matched_once, written)}) == 1
+
+
+def test_a_file_for_credentials_is_told_from_every_other_name_and_content() -> None:
+    assert matched("a", "x/.env") == matched("a", "y/.env")
+    others = [("a", ".env"), ("b", ".env"), ("a", "id_rsa"), ("a", ".netrc")]
+    assert len({matched_once(*other) for other in others}) == len(others)
 
 
 @pytest.mark.parametrize("before", [0, 4_000, 4_090, 6_100, 8_180, 100_000])

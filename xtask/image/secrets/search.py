@@ -6,10 +6,11 @@ Time is linear in the size: a rule sees at most 4,096 characters of a line at on
 from __future__ import annotations
 
 import codecs
+import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.digest import sha256
+from xtask.digest import sha256, sha256_of
 from xtask.image.secrets.names import RULE, is_secret_by_name
 from xtask.image.secrets.rules import PRIVATE_KEY
 
@@ -35,6 +36,10 @@ _KEY_FOLLOWS = re.compile(
     r"[A-Z ]*-{5}(?:\s|\\[nr]|[\"'+,()])*(?:[A-Z][\w-]*: .*(?:\s|\\[nr])*)*[A-Za-z0-9+/=]{16}"
 )
 _LOOK_AHEAD = 1024
+_DASHES = "-----"
+_PUTTY = "PuTTY-User-Key-File-"
+# What differs between the same key in PEM, in a string of some language, and with other lines.
+_NOT_OF_A_KEY = re.compile(r"\\[nr]|[^A-Za-z0-9/=]")
 _PLACEHOLDER = re.compile(
     r"pass(?:w(?:or)?d)?|pw|pwd|p|secret|token|key|user(?:name)?|admin|root|guest|test(?:ing)?"
     r"|example|change[-_]?(?:me|it)|x+|\*+|\.{3}|…|<[^>]*>|\{.*\}|%(?:\(\w+\))?s|(?:your|my)[-_]?\w*",
@@ -45,7 +50,8 @@ _PLACEHOLDER = re.compile(
 class Finding(NamedTuple):
     """What looks like a secret: where, by which rule, and at most its first four characters.
 
-    Line and column count from 1; `digest` is that of the whole file.
+    Line and column count from 1; `digest` is that of the whole file. `matched` is that of the text
+    that was found, wherever it stands; of a file for credentials that of its name and content.
     """
 
     path: str
@@ -54,6 +60,7 @@ class Finding(NamedTuple):
     column: int
     rule: str
     shown: str
+    matched: str
 
 
 def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:
@@ -64,7 +71,7 @@ def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:
         data: all of it.
         rules: what to look for.
     """
-    found = {(1, 1, RULE, "")} if is_secret_by_name(path) else set()
+    found: dict[tuple[int, int, str], str] = {}
     for line, start, text in _pieces(_text(data)):
         lower = text.lower()
         for rule in rules:
@@ -74,12 +81,21 @@ def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:
                 if _is_secret(rule, match):
                     before = text.count("\n", 0, match.start())
                     column = match.start() - text.rfind("\n", 0, match.start())
-                    where = (line + before, column + (0 if before else start))
-                    found.add((*where, rule.name, match[0].strip()[:_SHOWN]))
-    if not found:
+                    place = (line + before, column + (0 if before else start), rule.name)
+                    # A window may have cut it off; another one has all of it.
+                    found[place] = max(found.get(place, ""), _whole(rule, match), key=len)
+    is_for_credentials = is_secret_by_name(path)
+    if not found and not is_for_credentials:
         return []
     digest = sha256(data)
-    return [Finding(path, digest, *each) for each in sorted(found)]
+    findings = [
+        Finding(path, digest, *place, text[:_SHOWN], sha256(text.encode()))
+        for place, text in found.items()
+    ]
+    if is_for_credentials:
+        matched = sha256_of([posixpath.basename(path), digest])
+        findings.append(Finding(path, digest, 1, 1, RULE, "", matched))
+    return sorted(findings)
 
 
 def _text(data: bytes) -> str:
@@ -112,6 +128,21 @@ def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
             yield number, start, line[start : start + _WINDOW]
     if short:
         yield len(lines) - len(short) + 1, 0, "\n".join(short)
+
+
+def _whole(rule: Rule, match: re.Match[str]) -> str:
+    """Return all of the text that was found.
+
+    The rule for private keys matches what begins all of them: what makes it this one comes after.
+    """
+    if rule.name != PRIVATE_KEY:
+        return match[0].strip()
+    after = match.string[match.end() : match.end() + _WINDOW]
+    if "BEGIN" in match[0]:
+        body = after.partition(_DASHES)[2].partition(_DASHES)[0]
+    else:
+        body = after.partition(_PUTTY)[0]
+    return match[0] + _NOT_OF_A_KEY.sub("", body)
 
 
 def _is_secret(rule: Rule, match: re.Match[str]) -> bool:

@@ -53,13 +53,15 @@ class Watch:
         for finding in findings:
             if (key := (finding.path, finding.rule)) in self._allowed:
                 self._used.add(key)
-                self._seen.add((finding.rule, finding.shown))
+                self._seen.add((finding.rule, finding.matched))
             else:
                 refused.append(finding)
         return _problems(owner, refused)
 
     def derived(self, owner: str, findings: Iterable[Finding]) -> None:
         """Refuse findings in what was made from those files, unless they are allowed there.
+
+        An exception for a file is one for the same text elsewhere, and for no other of its kind.
 
         Raises:
             InvalidError: a problem for each that is not.
@@ -68,7 +70,7 @@ class Watch:
             finding._replace(path=self.origins.get(finding.digest, finding.path))
             for finding in findings
         ]
-        left = [each for each in known if (each.rule, each.shown) not in self._seen]
+        left = [each for each in known if (each.rule, each.matched) not in self._seen]
         Problems(self.sources(owner, left)).raise_if_any()
         self._in_derived |= {(each.path, each.rule) for each in left}
 
