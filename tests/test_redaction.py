@@ -219,3 +219,11 @@ def test_takes_time_in_proportion_to_the_text(unit: str) -> None:
     start = process_time()
     redacted(unit * 50_000, {})
     assert process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("start", "unit"), [("cookie", " "), ("x-token", "\t"), ("-----BEGIN ", "PRIVATE KEY")]
+)
+def test_ends_whatever_a_shape_begins_with(start: str, unit: str) -> None:
+    # In the square of this it would be hours.
+    assert redacted(start + unit * 400_000, {}) == start + unit * 400_000

@@ -56,7 +56,9 @@ _NAMED = (
     r"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|credentials?)"
 )
-_PRIVATE_KEY = r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----).*?(-----END [A-Z0-9 ]*-----|\Z)"
+_PRIVATE_KEY = (
+    r"(-----BEGIN (?=[A-Z0-9 ]*PRIVATE KEY)[A-Z0-9 ]*+-----).*?(-----END [A-Z0-9 ]*+-----|\Z)"
+)
 # Also with a slash, which should be %2F there and often is not; a port with a path is no password.
 _USERINFO = (
     r"(://[^\s/:@'\"<>\[]*:)(?:[^\s/'\"<>]+|(?![0-9]{1,5}/)[^\s/'\"<>]{1,128}+/[^\s'\"<>]{0,128}?)@"
@@ -73,7 +75,8 @@ _USERINFO_ALONE = (
 _USER_ALONE = r"(https?://)[^\s/:@'\"<>]{8,}@"
 _HEADER = (
     r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie|(?:private|job|deploy)-token"
-    r"|x-[\w-]{0,64}?(?:token|key|secret|auth)[\w-]{0,64})([^\S\n]*['\"]?[^\S\n]*[:=]\s*(?:b(?=['\"]))?['\"]?)"
+    r"|x-[\w-]{0,64}?(?:token|key|secret|auth)[\w-]{0,64})"
+    r"([^\S\n]*+(?:['\"][^\S\n]*+)?[:=]\s*(?:b(?=['\"]))?['\"]?)"
     r"((?:basic|bearer|token|digest|negotiate)\s+)?+(?!\s|\*{3})[^\n'\",}\]]{4,}"
 )
 _SCHEME = r"(?i)\b(bearer|basic)(\s+)(?=[\w.~+/-]{0,999}[0-9=+/_])[\w.~+/-]{12,}=*"

@@ -205,6 +205,9 @@ def test_finds_nothing_in_what_only_mentions_one(text: str) -> None:
         KEY.replace("OPENSSH ", "ENCRYPTED "),
         KEY.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1),
         "X = (\n    '" + KEY.replace("\n", "\\n'\n    '") + "'\n)",
+        KEY.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\n\n", 1).replace("\n", "\\n"),
+        KEY.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\n\n", 1).replace("\n", " "),
+        KEY.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\n\n", 1).replace("\n", "\r\n"),
         "PuTTY-User-Key-File-3: ssh-ed25519",
     ],
 )
@@ -261,6 +264,21 @@ def test_takes_time_in_proportion_to_the_file(unit: str) -> None:
 
     taken(1_000)
     assert taken(200_000) < 20 * taken(20_000) + 0.5
+
+
+@pytest.mark.parametrize("end", ["!\n", "\n!", "\\n!"])
+@pytest.mark.parametrize("unit", ["A: ", "A: \n", "A: \\n"])
+def test_ends_whatever_headers_a_private_key_has(unit: str, end: str) -> None:
+    # Were there two ways to read each of them, this would not end before the sun does.
+    assert found(f"{OPENS}\n{unit * 300}{end}", "README.md") == []
+
+
+def test_ends_whatever_comes_after_the_address_of_a_registry() -> None:
+    assert found("/" * 4_000 + "/:_authToken=" + "\n" * 2_000_000, ".npmrc") == []
+
+
+def test_ends_whatever_name_a_file_has() -> None:
+    assert found("", "a/." * 200_000) == []
 
 
 def test_rules_are_kept_without_the_library(

@@ -14,7 +14,7 @@ _FILES = re.compile(
     r"|[._]netrc|\.pypirc|\.pgpass|\.my\.cnf|\.htpasswd|\.git-credentials|\.dockercfg|\.vault-token"
     r"|id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk)"
     r"|\.git/config|\.docker/config\.json|\.aws/credentials|\.kube/config"
-    r"|.*\.(?:p12|pfx|jks|keystore|kdbx|ppk)"
+    r"|[^/]*\.(?:p12|pfx|jks|keystore|kdbx|ppk)"
     r")",
     re.ASCII | re.IGNORECASE,
 )

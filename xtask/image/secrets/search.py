@@ -31,9 +31,12 @@ _WHOLE_WORDS = frozenset(
 )
 _WORD = re.compile(r"[0-9A-Za-z+/_-]")
 _EXAMPLE = "EXAMPLE"  # how Amazon's documentation ends its keys
-# After the line that begins a key (RFC 7468 section 2): headers (RFC 1421), then its base64.
+# After the line that begins a key (RFC 7468 section 2): headers (RFC 1421), then its base64. Line
+# ends may be lost or escaped, so it may be in the line of a header; but a header that is followed
+# by another is a whole line, because whatever can be divided in two ways takes exponential time.
 _KEY_FOLLOWS = re.compile(
-    r"[A-Z ]*-{5}(?:\s|\\[nr]|[\"'+,()])*(?:[A-Z][\w-]*: .*(?:\s|\\[nr])*)*[A-Za-z0-9+/=]{16}"
+    r"[A-Z ]*-{5}(?:\s|\\[nr]|[\"'+,()])*(?:[A-Z][\w-]*: .*\n(?:\s|\\[nr])*+)*"
+    r"(?:[A-Z][\w-]*: .*?)?[A-Za-z0-9+/=]{16}"
 )
 _LOOK_AHEAD = 1024
 _DASHES = "-----"
