@@ -13,7 +13,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import canonical_json, hex_of, sha256, sha256_file, sha256_of, sha256_of_files
 from xtask.errors import UntrustedError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SITE = "app/site"
 _BUFFER = 1 << 16
+_LAYER = {"diff_id": str, "digest": str, "size": int, "media_type": str}
 # What decides which bytes the layers have: another version of them makes other layers.
 _RECIPE = ("bytecode", "contents", "layer", "product", "ustar")
 
@@ -178,7 +179,7 @@ def _made_once(  # noqa: PLR0913, PLR0917 - what decides a layer, and who is ask
     folder = cache / "layers" / key
     if why.label:
         why.label.receipts.is_now(why.label.name, key)
-    if (known := _recall(folder)) and layout.has(known.layer.digest):
+    if known := _recall(folder, layout):
         if guard:
             guard.refuse(known.findings)
         return known
@@ -225,24 +226,36 @@ def _look_through(
     )
 
 
-def _recall(folder: Path) -> ProductLayer | None:
+def _recall(folder: Path, layout: Layout) -> ProductLayer | None:
     """Return what was made before, unless a loss of power has left less of it.
 
     Nobody waits for the disk to have thousands of small files that can be made anew: sizes tell.
     """
+    from xtask.image.secrets.search import read_findings  # noqa: PLC0415 - start-up
+
     try:
         receipt = json.loads((folder / "receipt.json").read_bytes())
         if any(os.stat(f"{folder}/{path}").st_size != n for path, n in receipt["sizes"].items()):  # noqa: PTH116 - thousands
             return None
-    except (OSError, ValueError, KeyError):
+        layer, paths = _read_layer(receipt["layer"]), _read_paths(receipt["paths"])
+        findings = tuple(read_findings(receipt["findings"]))
+        is_there = layout.has(layer.digest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UntrustedError):
         return None
-    from xtask.image.secrets.search import Finding  # noqa: PLC0415 - start-up
+    known = ProductLayer(layer, paths, folder / SITE, cached=True, findings=findings)
+    return known if is_there else None
 
-    layer = Layer(**receipt["layer"])
-    findings = tuple(Finding(*each) for each in receipt["findings"])
-    return ProductLayer(
-        layer, tuple(receipt["paths"]), folder / SITE, cached=True, findings=findings
-    )
+
+def _read_layer(document: Mapping[str, Any]) -> Layer:
+    if {name: type(value) for name, value in document.items()} != _LAYER:
+        raise ValueError("this is no layer")
+    return Layer(**document)
+
+
+def _read_paths(document: object) -> tuple[str, ...]:
+    if not isinstance(document, list) or not all(isinstance(path, str) for path in document):
+        raise ValueError("these are no paths")
+    return tuple(document)
 
 
 def _unpack(entries: Iterable[Entry], root: str) -> None:

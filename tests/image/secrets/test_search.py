@@ -288,3 +288,15 @@ def test_rules_are_kept_without_the_library(
     monkeypatch.setattr("xtask.image.secrets.rules._library", lambda: pytest.fail("asked again"))
     assert rules(tmp_path) == first
     assert version().startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "[", "null", "1", "{}", "[]", "[null]", "[[]]", '["rule"]', '[["a", "b", "c", 1]]']
+)
+def test_kept_rules_of_another_shape_are_made_anew(tmp_path: Path, kept: str) -> None:
+    first = rules(tmp_path)
+    (file,) = (tmp_path / "secrets").iterdir()
+    good = file.read_bytes()
+    file.write_text(kept)
+    assert rules(tmp_path) == first
+    assert file.read_bytes() == good

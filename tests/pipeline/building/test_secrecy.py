@@ -16,7 +16,8 @@ from xtask.errors import InvalidError
 from xtask.image.secrets.rules import rules
 from xtask.image.secrets.search import search
 from xtask.manifest.secrets import Allowed
-from xtask.pipeline.building.secrecy import Watch
+from xtask.pipeline.building.secrecy import Watch, look_at_generated
+from xtask.settings import Workspace
 
 if TYPE_CHECKING:
     from xtask.image.secrets.rules import Rule
@@ -68,3 +69,16 @@ def test_an_exception_for_one_file_for_credentials_lets_no_other_through(name: s
     watching = watch("modules/a/.env", "A=1")
     with pytest.raises(InvalidError):
         watching.derived("module `b`", found(f"app/site/{name}", "A=1"))
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "[", "null", "1", "{}", '""', "[null]", "[[]]", '["a"]', '[["a", "b", 1]]']
+)
+def test_kept_findings_of_another_shape_are_looked_for_again(tmp_path: Path, kept: str) -> None:
+    workspace, composition = Workspace(tmp_path), SimpleNamespace(allowed_secrets=())
+    generated = {"a.py": canaries.github("real").encode()}
+    for _ in range(2):
+        with pytest.raises(InvalidError):
+            look_at_generated(Watch(composition), generated, workspace)
+        for file in (workspace.cache / "secrets").glob("[0-9a-f]*.json"):
+            file.write_text(kept)

@@ -63,6 +63,9 @@ class Rule(NamedTuple):
         return _compiled(self.text, self.flags)
 
 
+_FIELDS = [str, str, int, str]
+
+
 @functools.cache
 def _compiled(text: str, flags: int) -> re.Pattern[str]:
     return re.compile(text, flags)
@@ -93,12 +96,27 @@ def rules(cache: Path) -> tuple[Rule, ...]:
     """
     kept = cache / "secrets" / f"rules-{hex_of(version())}.json"
     try:
-        found = json.loads(kept.read_bytes())
+        return _read(json.loads(kept.read_bytes()))
     except (OSError, ValueError):
         known = [*_library(), *((name, pattern, 0) for name, pattern in _ADDED)]
-        found = [(*rule, _part(*rule[1:])) for rule in known]
+        found = tuple(Rule(*rule, _part(*rule[1:])) for rule in known)
         write_atomic(kept, canonical_json(found))
-    return tuple(Rule(*each) for each in found)
+        return found
+
+
+def _read(document: object) -> tuple[Rule, ...]:
+    """Return kept rules; none at all would find nothing, and are no rule set.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if (
+        isinstance(document, list)
+        and document
+        and all(isinstance(each, list) and [*map(type, each)] == _FIELDS for each in document)
+    ):
+        return tuple(Rule(*each) for each in document)
+    raise ValueError("these are no rules")
 
 
 def _library() -> Iterator[tuple[str, str, int]]:

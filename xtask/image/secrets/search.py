@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from xtask.image.secrets.rules import Rule
 
+_FIELDS = [str, str, int, int, str, str, str]
 _WINDOW = 4096
 _SHOWN = 4
 _HEAD = 8192
@@ -64,6 +65,19 @@ class Finding(NamedTuple):
     rule: str
     shown: str
     matched: str
+
+
+def read_findings(document: object) -> list[Finding]:
+    """Return findings from the JSON in which they were kept.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(document, list) and all(
+        isinstance(each, list) and [*map(type, each)] == _FIELDS for each in document
+    ):
+        return [Finding(*each) for each in document]
+    raise ValueError("these are no findings")
 
 
 def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:

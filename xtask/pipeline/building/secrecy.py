@@ -16,13 +16,14 @@ from xtask.errors import XtaskError
 from xtask.image.product import Guard
 from xtask.image.secrets.names import RULE
 from xtask.image.secrets.rules import rules, version
-from xtask.image.secrets.search import Finding, search
+from xtask.image.secrets.search import read_findings, search
 from xtask.manifest.entries import PathSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from xtask.image.secrets.search import Finding
     from xtask.manifest.composition import Composition
     from xtask.manifest.module import Module
     from xtask.manifest.secrets import Allowed
@@ -164,7 +165,7 @@ def _findings(cache: Path, digest: str, files: Files) -> list[Finding]:
     """Return what looks like a secret in the files of a digest, found once."""
     kept = cache / "secrets" / f"{hex_of(sha256_of([version(), digest]))}.json"
     try:
-        return [Finding(*each) for each in json.loads(kept.read_bytes())]
+        return read_findings(json.loads(kept.read_bytes()))
     except (OSError, ValueError):
         known = rules(cache)
         found = [finding for path, data in files() for finding in search(path, data, known)]
