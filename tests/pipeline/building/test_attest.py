@@ -34,7 +34,7 @@ def made(folder: Path, *platforms: str) -> Made:
     layers = {one: {"wheels": SimpleNamespace(site=folder / one)} for one in platforms}
     image = SimpleNamespace(digest="sha256:" + "2" * 64)
     planned = SimpleNamespace(plan=plan)
-    return Made(cast("Any", planned), cast("Any", image), {}, cast("Any", layers))
+    return Made(cast("Any", planned), cast("Any", image), {}, {}, cast("Any", layers))
 
 
 def test_of_two_descriptions_of_a_package_the_same_one_counts_everywhere(tmp_path: Path) -> None:
