@@ -29,6 +29,7 @@ def test_every_reason_is_told(shop: Workspace) -> None:
     document = said.document
     assert of_modules(document) == {"cart": "source changed: src/cart/api.py"}
     stages = of_stages(document)
+    assert stages["secrets"] == "cart: source changed: src/cart/api.py"
     assert stages["package"] == "cart: source changed: src/cart/api.py"
     assert stages["layers"].startswith("cart: wheel changed: cart-")
     assert stages["image"] == "no build has this manifest hash"

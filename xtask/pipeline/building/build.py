@@ -159,8 +159,9 @@ def _is_still_allowed(
     """
     from xtask.pipeline.building import inventory, secrecy  # noqa: PLC0415 - start-up
 
-    with progress.stage("secrets"):
+    with progress.stage("secrets") as stage:
         watch = secrecy.look_through(planned, workspace)
+        stage.cached, stage.reasons = not watch.reasons, watch.reasons
         secrecy.look_at_generated(watch, generated, workspace)
         needed = inventory.allowed(workspace.root / str(known.bundle))
         if needed is None or not watch.still_allows(needed):

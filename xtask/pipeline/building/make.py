@@ -255,8 +255,9 @@ def _parts(story: _Story) -> _Parts:
     from xtask.pipeline.building import checking, layering, secrecy, stages  # noqa: PLC0415 - start-up
 
     planned, plan, workspace = story.planned, story.planned.plan, story.settings.workspace
-    with story.stage("secrets", 2):
+    with story.stage("secrets", 2) as stage:
         watch = secrecy.look_through(planned, workspace)
+        stage.cached, stage.reasons = not watch.reasons, watch.reasons
     with story.stage("generate", 5) as stage:
         generated, why = rendered(plan.selection, workspace)
         stage.cached = not why

@@ -18,6 +18,7 @@ from xtask.image.secrets.names import RULE
 from xtask.image.secrets.rules import rules, version
 from xtask.image.secrets.search import read_findings, search
 from xtask.manifest.entries import PathSource
+from xtask.receipts import Receipts, write_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     Files = Callable[[], Iterator[tuple[str, bytes]]]
 
+_COMPOSITION = "the composition"
+
 
 class Watch:
     """Tells findings that `modules.toml` allows from others; remembers which entries it used."""
@@ -47,6 +50,8 @@ class Watch:
         self._in_derived: set[tuple[str, str]] = set()
         self.origins: dict[str, str] = {}
         """Paths of the files that were looked through, relative to the workspace, by digest."""
+        self.reasons: dict[str, str] = {}
+        """Why what was looked through had to be, by the name of a module; the rest was kept."""
 
     def sources(self, owner: str, findings: Iterable[Finding]) -> list[Diagnostic]:
         """Return a problem for each finding in the user's own files that is not allowed."""
@@ -108,7 +113,18 @@ def look_through(planned: Planned, workspace: Workspace) -> Watch:
     """
     selection = planned.plan.selection
     composition, cache, problems = selection.composition, workspace.cache, Problems()
-    watch = Watch(composition)
+    watch, receipts = Watch(composition), Receipts(cache / "secrets")
+
+    def findings(name: str, digest: str, files: Files, digests: Mapping[str, str]) -> list[Finding]:
+        def missed() -> None:
+            inputs = {"source": digests, "rules for secrets": {"detect-secrets": version()}}
+            watch.reasons[name] = receipts.reason(name, key, inputs)
+            write_inputs(cache / "secrets" / key, inputs)
+
+        key = _key(digest)
+        receipts.is_now(name, key)
+        return _findings(cache, key, files, missed)
+
     texts = {composition.place.source.path: composition.place.source.text}
     for module in selection.modules:
         if module.root is None:
@@ -117,11 +133,14 @@ def look_through(planned: Planned, workspace: Workspace) -> Watch:
         files, shown = planned.files[module.name], _shown(module, composition, workspace)
         watch.origins |= {file.digest: f"{shown}/{file.path}" for file in files}
         key, read = planned.plan.sources[module.name], partial(_read, module.root, files)
-        found = _findings(cache, key, read)
+        digests = {file.path: f"{file.executable:d}{file.digest}" for file in files}
+        found = findings(module.name, key, read, digests)
         placed = [each._replace(path=f"{shown}/{each.path}") for each in found]
         problems.found += watch.sources(f"module `{module.name}`", placed)
-    found = _findings(cache, sha256_of(texts), partial(_encoded, texts))
-    problems.found += watch.sources("the composition", found)
+    digests = {path: sha256(text.encode()) for path, text in texts.items()}
+    found = findings(_COMPOSITION, sha256_of(texts), partial(_encoded, texts), digests)
+    problems.found += watch.sources(_COMPOSITION, found)
+    receipts.keep()
     problems.raise_if_any()
     return watch
 
@@ -133,7 +152,8 @@ def look_at_generated(watch: Watch, generated: Mapping[str, bytes], workspace: W
         InvalidError: something looks like a secret that nobody allowed where it came from (XT0404).
     """
     digests = {name: sha256(data) for name, data in generated.items()}
-    found = _findings(workspace.cache, sha256_of(digests), lambda: iter(generated.items()))
+    key = _key(sha256_of(digests))
+    found = _findings(workspace.cache, key, lambda: iter(generated.items()))
     placed = [each._replace(path=f"generated/{each.path}") for each in found]
     watch.derived("the generated code", placed)
 
@@ -161,12 +181,21 @@ def _shown(module: Module, composition: Composition, workspace: Workspace) -> st
     return module.name
 
 
-def _findings(cache: Path, digest: str, files: Files) -> list[Finding]:
-    """Return what looks like a secret in the files of a digest, found once."""
-    kept = cache / "secrets" / f"{hex_of(sha256_of([version(), digest]))}.json"
+def _key(digest: str) -> str:
+    """Return what the findings in the files of a digest are kept under."""
+    return hex_of(sha256_of([version(), digest]))
+
+
+def _findings(
+    cache: Path, key: str, files: Files, missed: Callable[[], None] | None = None
+) -> list[Finding]:
+    """Return what looks like a secret in the files of a key, and say when it was not kept."""
+    kept = cache / "secrets" / f"{key}.json"
     try:
         return read_findings(json.loads(kept.read_bytes()))
     except (OSError, ValueError):
+        if missed:
+            missed()
         known = rules(cache)
         found = [finding for path, data in files() for finding in search(path, data, known)]
         kept.parent.mkdir(parents=True, exist_ok=True)
