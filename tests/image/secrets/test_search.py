@@ -281,6 +281,11 @@ def test_ends_whatever_name_a_file_has() -> None:
     assert found("", "a/." * 200_000) == []
 
 
+def test_a_web_token_that_is_nested_too_deeply_is_none() -> None:
+    head = base64.urlsafe_b64encode(b'{"a":' + b"[" * 1_400).decode().rstrip("=")
+    assert found(f"{head}.{head}.x") == []
+
+
 def test_rules_are_kept_without_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,7 +173,10 @@ def _is_secret(rule: Rule, match: re.Match[str]) -> bool:
     if rule.name == "JSON Web Token":
         from detect_secrets.plugins.jwt import JwtTokenDetector  # noqa: PLC0415 - nearly never
 
-        return bool(JwtTokenDetector.is_formally_valid(match[0]))
+        try:
+            return bool(JwtTokenDetector.is_formally_valid(match[0]))
+        except RecursionError:
+            return False  # no token is nested so deeply
     if rule.name in _WHOLE_WORDS:
         is_whole = not _WORD.match(text, end) and not (start and _WORD.match(text, start - 1))
         return is_whole and not match[0].endswith(_EXAMPLE)
