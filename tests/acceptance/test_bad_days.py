@@ -135,6 +135,7 @@ def test_resume_goes_on_behind_an_environment_that_it_cannot_settle(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "apply", broken)
+        patch.setattr(record, "switch", broken)
         said = office.says("resume", "--json")
     assert said.code == 7
     assert [one["environment"] for one in said.document] == ["prod"]
@@ -147,6 +148,7 @@ def test_a_release_that_cannot_be_undone_is_given_up_by_a_person(office: Office)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "apply", broken)
+        patch.setattr(record, "switch", broken)
         assert office.says("resume").code == 7
     assert f"`xtask cancel {left}`" in " ".join(office.says("status").out.split())
     assert f"`xtask cancel {left}`" in office.refused(*BACK)
@@ -173,6 +175,38 @@ def test_a_plan_that_somebody_was_quicker_than_is_not_carried_out(
     said = office.refused("promote", office.builds[2], "--to", "staging", *WHY)
     assert "the plan is stale" in said
     assert [one["build_id"] for one in office.releases()] == [office.builds[1], office.builds[0]]
+
+
+def test_the_plan_of_a_rollback_knows_what_it_goes_before(office: Office) -> None:
+    office.promoted(0)
+    office.promoted(1)
+    office.rule("approvals = 1", "staging")
+    waits = office.promoted(0)
+    with office.records() as records:
+        assert records.approve_release(waits["id"], actor="bob").status == "approved"
+    assert office.done(*BACK, "--plan")["open"]
+    assert office.done("releases", waits["id"])["status"] == "approved"
+
+
+def test_a_predecessor_that_has_stopped_is_started_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = office.promoted(0)
+    begun(office, "promote", switched=True)
+    calls = list[str]()
+
+    def switch(deployment: Deployment, /, **_: object) -> None:
+        calls.append(f"switch {deployment.release_id}")
+        if len(calls) == 1:
+            raise TargetError("it does not run")
+
+    monkeypatch.setattr(record, "switch", switch)
+    monkeypatch.setattr(
+        record, "apply", lambda one, /, **_: calls.append(f"apply {one.release_id}")
+    )
+    (ended,) = office.says("resume", "--json").document
+    assert ended["status"] == "failed"
+    assert calls == [f"{step} {first['id']}" for step in ("switch", "apply", "switch")]
 
 
 def test_a_refused_rollback_takes_nothing_back(office: Office) -> None:

@@ -101,6 +101,15 @@ def test_what_was_given_free_and_is_still_here_goes_with_the_next_collection(
             records.collect(policy, "another machine, or one that died")
     refused = shop.xtask("promote", builds[0]["build_id"], "--to", "staging", "--reason", "x")
     assert (refused.code, "were removed" in refused.err) == (6, True)
+    (shop.root / "modules/cart/src/cart/__init__.py").write_text("number = 0\n")
+    again = shop.built()  # the advice of the refusal
+    assert (again["build_id"], again["cached"]) == (builds[0]["build_id"], False)
+    assert shop.xtask("promote", again["build_id"], "--to", "staging", "--plan").code == 0
+    with open_records(f"sqlite:///{shop.root / 'releases/records.sqlite3'}") as records:
+        for _ in range(2):
+            records.collect(policy, "another machine, or one that died")
+    shop.edit("modules/cart/src/cart/__init__.py", "number = 0", "number = 2")
+    shop.built()
     assert gone in collected(shop, "--keep", "1", "--dry-run", *NOW)["removed"]
     assert gone in collected(shop, "--keep", "1", *NOW)["removed"]
     assert not any(hex_of(gone) in path for path in stored(shop))

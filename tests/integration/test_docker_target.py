@@ -250,6 +250,7 @@ def test_predecessor_that_is_gone_is_started_again_for_an_undone_release(
     undone = Failed(second.release_id, second.generation)
     with pytest.raises(RefusedError):
         docker.apply(first, undoing=Failed("rel_other", 2))
+    docker.apply(first, undoing=Failed("rel_later", 3))  # which never had the traffic
     docker.apply(first, undoing=undone)
     docker.switch(first, undoing=undone)
     assert shop.serving() == "rel_a_1"

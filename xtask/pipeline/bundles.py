@@ -76,10 +76,19 @@ def plan(workspace: Workspace, build: Build) -> dict[str, Any]:
 
 
 def files(workspace: Workspace, build: Build) -> dict[str, str]:
-    """Return the digest of each file in the bundle by its path there."""
+    """Return the digest of each file in the bundle by its path there.
+
+    Raises:
+        UntrustedError: one cannot be read.
+    """
     folder = _folder(workspace, build)
     found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in found}
+    try:
+        return {path.relative_to(folder).as_posix(): sha256_file(path) for path in found}
+    except OSError as error:
+        raise UntrustedError(
+            f"the bundle of build {build.id[:8]} cannot be read: {error.strerror}"
+        ) from error
 
 
 def _folder(workspace: Workspace, build: Build) -> Path:

@@ -123,7 +123,7 @@ def _going(workspace: Workspace, found: Collection, before: float) -> _Going:
     Raises:
         UntrustedError: a bundle that stays cannot be read.
     """
-    names = {hex_of(each) for each in (*found.due, *found.gone)}
+    names = {hex_of(each) for each in (*found.due, *(found.gone - found.needed.keys()))}
     bundles = tuple(path for path in _bundles(workspace) if path.name in names)
     layout = Layout(workspace.layout)
     images = frozenset(map(_image, bundles))

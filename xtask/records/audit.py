@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import case, func, select
@@ -72,19 +71,16 @@ def _of_subject(connection: Connection, subject: str, table: Table) -> Iterator[
         .order_by(table.c.id)
     )
     for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
-        for wrong in islice(_wrong(subject, row), 1):
+        if wrong := next(_wrong(subject, row), None):
             yield Contradiction(table.name, row["id"], wrong)
 
 
 def _wrong(subject: str, row: RowMapping) -> Iterator[str]:
     """Yield what the last event of a row, and those that began something, say otherwise."""
+    if row["_to_status"] is None:
+        yield "the log has never heard of it"
     if row["_to_status"] != row["status"]:
-        known = row["_to_status"] is not None
-        yield (
-            f"it is {row['status']}, and the log left it {row['_to_status']}"
-            if known
-            else ("the log has never heard of it")
-        )
+        yield f"it is {row['status']}, and the log left it {row['_to_status']}"
     if not _has_facts(row, row["_facts"]):
         yield "it is not what the log says it was asked for"
     if (row["updated_by"], row["updated_at"]) != (row["_actor"], row["_at"]):

@@ -21,13 +21,17 @@ DOCUMENTS = ("modules", "modules_delta")
 
 _SECONDS = 1.0
 _SCHEMA_QUERY = "SELECT version_num FROM alembic_version"
-_BUILD_QUERY = "SELECT * FROM builds WHERE manifest_hash = ? AND status = 'succeeded'"
+# What `gc` has given free counts as gone, whatever may still be there.
+_BUILD_QUERY = (
+    "SELECT * FROM builds WHERE manifest_hash = :hash AND status = 'succeeded' AND NOT EXISTS"
+    " (SELECT 1 FROM tombstones WHERE manifest_hash = :hash AND deleted_at IS NOT NULL)"
+)
 
 
 def recorded(database_file: Path, manifest_hash: str) -> Build | None:
     """Return the succeeded build of a manifest hash from an embedded database, opened read-only.
 
-    None also stands for: no such file, another schema, locked, damaged.
+    None also stands for: removed as not needed, no such file, another schema, locked, damaged.
     """
     if not database_file.is_file():
         return None
@@ -43,7 +47,7 @@ def recorded(database_file: Path, manifest_hash: str) -> Build | None:
 def _find(connection: sqlite3.Connection, manifest_hash: str) -> Build | None:
     if not has_schema(connection):
         return None
-    row = connection.execute(_BUILD_QUERY, (manifest_hash,)).fetchone()
+    row = connection.execute(_BUILD_QUERY, {"hash": manifest_hash}).fetchone()
     return decoded(row) if row else None
 
 

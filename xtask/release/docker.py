@@ -59,7 +59,8 @@ def apply(
         try:
             containers.start_healthy(candidate, deployment, clock=clock, within=ready_within)
         except Exception:
-            if serving is None or serving.release_id != deployment.release_id:
+            is_new = serving is None or serving.release_id != deployment.release_id
+            if is_new and undoing is None:  # nothing else is left to go back to
                 candidate.remove(force=True, v=True)
             raise
         containers.keep_running(candidate)

@@ -112,11 +112,13 @@ def refuse_past(held: Pointer | None, deployment: Deployment, undoing: Failed | 
 
     Raises:
         RefusedError: the pointer is at another release, of the same or a higher generation, and
-            not at the one that is undone.
+            not at the one that is undone or at what came before it.
     """
     if held is None or held.generation < deployment.generation:
         return
-    if undoing is not None and (held.release_id, held.generation) == undoing:
+    if undoing and held.generation < undoing.generation:
+        return
+    if (held.release_id, held.generation) == undoing:
         return
     if held.release_id != deployment.release_id:
         raise _overtaken(deployment, f"release {held.release_id}, generation {held.generation}")

@@ -139,7 +139,8 @@ def _succeeded(settings: Settings, manifest_hash: str) -> Build | None:
 
     with open_records(settings.database_url) as records:
         found = records.live_build(manifest_hash)
-        return found if found and found.status == "succeeded" else None
+        is_here = found and found.status == "succeeded" and not records.removed_at(manifest_hash)
+        return found if is_here else None
 
 
 def _is_still_allowed(
@@ -198,8 +199,8 @@ def _evidence(layout: Layout, build: Build, workspace: Workspace) -> list[Path]:
     from xtask.image.evidence.verification import byproducts_of  # noqa: PLC0415
     from xtask.pipeline import bundles  # noqa: PLC0415
 
-    here = bundles.files(workspace, build)
     try:
+        here = bundles.files(workspace, build)
         manifests = [str(line["digest"]) for line in layout.referrers(str(build.image_digest))]
         parts = [part for one in manifests for part in layout.read_json(one)["layers"]]
         kinds = {str(part["digest"]): str(part["mediaType"]) for part in parts}

@@ -6,15 +6,17 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from xtask.errors import XtaskError, summary
+from xtask.errors import TargetError, XtaskError, summary
 from xtask.pipeline.auditing import keep_checkpoint
 from xtask.pipeline.leases import renewing
 from xtask.pipeline.releasing.candidate import deployment, read_bundle
-from xtask.records.rules import IN_FLIGHT
+from xtask.records.rules import IN_FLIGHT, LEASED
 from xtask.redaction import redacted
 from xtask.release.target import Failed, target
 
 if TYPE_CHECKING:
+    import contextlib
+
     from xtask.pipeline.progress import Progress
     from xtask.records.store import Records
     from xtask.records.values import Release
@@ -29,13 +31,7 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
         RefusedError: another process took the release over.
     """
     runner = target(release.target)
-    seconds = settings.lease_seconds
-    alive = (
-        nullcontext()
-        if settings.is_embedded
-        else renewing(lambda: records.renew_release(release, seconds), seconds)
-    )
-    with alive:
+    with alive(settings, records, release):
         try:
             candidate = deployment(settings.workspace, release, records.build(release.build_id))
             with progress.stage("apply") as stage:
@@ -48,6 +44,16 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
             recover(settings, records, release, redacted(summary(error)))
             raise
     return activate(settings, progress, records, release)
+
+
+def alive(
+    settings: Settings, records: Records, release: Release
+) -> contextlib.AbstractContextManager[None]:
+    """Give signs of life for a release during the block, where others could take it over."""
+    seconds = settings.lease_seconds
+    if settings.is_embedded or release.status not in LEASED:
+        return nullcontext()
+    return renewing(lambda: records.renew_release(release, seconds), seconds)
 
 
 def activate(settings: Settings, progress: Progress, records: Records, release: Release) -> Release:
@@ -113,8 +119,11 @@ def _kept_checkpoint(settings: Settings, records: Records) -> str:
 def _bring_back(settings: Settings, records: Records, before: Release, failed: Failed) -> None:
     again = deployment(settings.workspace, before, records.build(before.build_id))
     runner = target(before.target)
-    runner.apply(again, undoing=failed)
-    runner.switch(again, undoing=failed)
+    try:
+        runner.switch(again, undoing=failed)
+    except TargetError:  # it may not run any more
+        runner.apply(again, undoing=failed)
+        runner.switch(again, undoing=failed)
 
 
 def _remove(

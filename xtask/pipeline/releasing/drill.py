@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import RefusedError, UntrustedError, XtaskError
-from xtask.pipeline.releasing.candidate import deployment
 from xtask.pipeline.releasing.plan import Asked, look, way_back
 from xtask.pipeline.verifying.verify import verify
 from xtask.records.store import open_records
@@ -74,7 +73,6 @@ def _drill(
     try:
         plan = look(settings, progress, records, step, Asked(own=left.id if left else None))
         plan.require_open()
-        deployment(settings.workspace, back, step.build)
         target(back.target)
         seen = verify(settings, progress, what=step.build.id, trust_file=None, now=now)
         if seen.failed:

@@ -12,7 +12,7 @@ from xtask.manifest import grammar
 from xtask.manifest.table import shortened
 from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.candidate import read_bundle
-from xtask.pipeline.releasing.deploy import activate, recover
+from xtask.pipeline.releasing.deploy import activate, alive, recover
 from xtask.records.store import open_records
 from xtask.release.target import target
 
@@ -78,9 +78,10 @@ def settle(
     with progress.stage("recover") as stage:
         stage.detail = f"{left.id} was left unfinished"
         left = records.take_over(left.id, claim(settings), alone=settings.is_embedded)
-        serves = _is_seen(settings, records, left)
-        if not serves:
-            recover(settings, records, left, _LEFT)
+        with alive(settings, records, left):
+            serves = _is_seen(settings, records, left)
+            if not serves:
+                recover(settings, records, left, _LEFT)
     return activate(settings, progress, records, left) if serves else records.release(left.id)
 
 

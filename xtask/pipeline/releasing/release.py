@@ -111,22 +111,29 @@ def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:
             )
         if done := _done_before(records, wish, "rollback"):
             return done
-        step = way_back(settings.workspace, records, wish.environment)
-        left = records.in_flight(wish.environment)
-        unbegun = left.id if left and left.status == "approved" else None
-        plan = look(settings, progress, records, step, Asked(wish.waivers, own=unbegun))
+        plan, unbegun = _way_back(settings, progress, records, wish)
         plan.require_digest(wish.expect)
         plan.require_open()
         if unbegun:
-            records.cancel_release(unbegun, _FIRST, actor=settings.actor)
+            records.cancel_release(unbegun.id, _FIRST, actor=settings.actor)
         return _carry_out(settings, progress, records, plan, wish)
 
 
 def plan_rollback(settings: Settings, progress: Progress, wish: Wish) -> Plan:
     """Return what `rollback` would do, and whether it can work; nothing is written."""
     with open_records(settings.database_url, create=False) as records:
-        step = way_back(settings.workspace, records, wish.environment)
-        return look(settings, progress, records, step, Asked(wish.waivers))
+        return _way_back(settings, progress, records, wish)[0]
+
+
+def _way_back(
+    settings: Settings, progress: Progress, records: Records, wish: Wish
+) -> tuple[Plan, Release | None]:
+    """Return the plan of a rollback, and an approved release that it would go before."""
+    step = way_back(settings.workspace, records, wish.environment)
+    left = records.in_flight(wish.environment)
+    unbegun = left if left and left.status == "approved" else None
+    asked = Asked(wish.waivers, own=unbegun.id if unbegun else None)
+    return look(settings, progress, records, step, asked), unbegun
 
 
 def redeploy(settings: Settings, progress: Progress, wish: Wish) -> Release:

@@ -41,7 +41,8 @@ def resume(settings: Settings, progress: Progress, *, environment: str | None) -
     problems: list[XtaskError] = []
     for name in wanted:
         try:
-            releases += _settled(settings, progress, name)
+            for release in _settled(settings, progress, name):
+                releases.append(release)  # also those before a problem  # noqa: PERF402
         except XtaskError as error:
             problems.append(error)
     return Resumed(tuple(releases), tuple(problems))
