@@ -9,6 +9,7 @@ from xtask.cli import released
 from xtask.cli.command import LIMIT, Command, option
 from xtask.cli.output import table
 from xtask.digest import hex_of
+from xtask.records.refusals import way_out
 
 if TYPE_CHECKING:
     from xtask.cli.command import Context
@@ -149,7 +150,7 @@ def _stands(standing: Standing) -> str:
     if left := standing.in_flight:
         rows += [("in flight", f"{left.id} ({left.status})"), ("error", left.error)]
     if left and left.status == "recovery_required":
-        rows += [("help", f"mend that, then `xtask resume`; or `xtask cancel {left.id}`")]
+        rows += [("help", way_out(left))]
     if standing.hold:
         rows += [("held", released.hold_text(standing.hold))]
     rows += [("pending", _waits(waiting)) for waiting in standing.waiting]

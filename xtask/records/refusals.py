@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xtask.errors import RefusedError, XtaskError
 
 if TYPE_CHECKING:
-    from xtask.records.values import Build, Hold
+    from xtask.records.values import Build, Hold, Release
 
 
 def refused(said: str) -> RefusedError:
@@ -53,3 +53,13 @@ def on_hold(hold: Hold) -> RefusedError:
         f"{hold.environment} is held since {hold.created_at} by {hold.actor}: {hold.reason}",
         help="`promote … --lift-hold` ends it, or `xtask unhold` does",
     )
+
+
+def way_out(taken: Release) -> str:
+    """Return what somebody can do about a release that has an environment."""
+    match taken.status:
+        case "approved":
+            return f"`xtask resume` begins it, `xtask cancel {taken.id}` takes it back"
+        case "recovery_required":
+            return f"mend what failed and `xtask resume`, or give it up: `xtask cancel {taken.id}`"
+    return "wait until it ends; if its process is gone, `xtask resume`"

@@ -183,7 +183,7 @@ def refuse_in_flight(connection: Connection, environment: str) -> None:
         raise RefusedError(
             f"{other.environment} is taken by {other.id}: {other.kind} by {other.actor},"
             f" {other.status}, since {other.created_at} ({other.reason})",
-            help="wait until it ends; if its process is gone, run `xtask resume`",
+            help=refusals.way_out(other),
         )
 
 

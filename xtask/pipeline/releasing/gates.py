@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from xtask.diagnostics import listed
 from xtask.manifest.environments import MigrationClass
+from xtask.records.refusals import way_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
     from xtask.records.values import Approval, Build, Hold, Release, ReleaseKind
     from xtask.resolve.migrations import Distance
 
-_AT_WORK = "wait until it ends; if its process is gone, `xtask resume`"
-_WAY_OUT: Mapping[str, str] = {
-    "approved": "`xtask resume` begins it, `xtask cancel {id}` takes it back",
-    "deploying": _AT_WORK,
-    "verifying": _AT_WORK,
-    "recovering": _AT_WORK,
-    "recovery_required": "mend what failed and `xtask resume`, or give it up: `xtask cancel {id}`",
-}
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -111,7 +104,7 @@ def _free(facts: Facts) -> Gate:
         "free",
         passed=False,
         says=f"taken by {other.id}: {other.kind} by {other.actor}, {other.status}",
-        help=_WAY_OUT[other.status].format(id=other.id),
+        help=way_out(other),
     )
 
 

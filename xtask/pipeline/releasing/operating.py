@@ -13,6 +13,7 @@ from xtask.manifest.table import shortened
 from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.candidate import read_bundle
 from xtask.pipeline.releasing.deploy import activate, alive, recover
+from xtask.records.refusals import way_out
 from xtask.records.store import open_records
 from xtask.release.target import target
 
@@ -46,8 +47,7 @@ def operating(
             raise RefusedError(
                 f"{left.id} could not be undone, and nobody knows what {environment} serves:"
                 f" {left.error}",
-                help="look with `xtask status`, mend what failed, then `xtask resume`; or give it"
-                f" up: `xtask cancel {left.id}`",
+                help=f"look with `xtask status`; {way_out(left)}",
             )
         yield records, settle(settings, progress, records, environment) if left else None
 
