@@ -135,6 +135,9 @@ def with_portable_base(shop: Workspace, build: Any) -> str:
     bundle = shop.root / "releases" / "bundles" / "portable"
     shutil.copytree(shop.root / build["bundle"], bundle)
     (bundle / "plan.json").write_bytes(canonical_json(plan))
+    image = json.loads((bundle / "image.json").read_bytes())
+    image["manifest_hash"] = sha256(canonical_json(plan))
+    (bundle / "image.json").write_bytes(canonical_json(image))
     with open_records(default_url(shop)) as records:
         request = BuildRequest(sha256(canonical_json(plan)), "release", modules=(), actor="ann")
         facts = {key: build[key] for key in ("image_digest", "config_digest", "image_ref")}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from xtask.digest import sha256, sha256_file
 from xtask.errors import UntrustedError
-from xtask.image.evidence.strict import read_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +38,16 @@ def read_json(workspace: Workspace, build: Build, name: str) -> dict[str, Any]:
     Raises:
         UntrustedError: it is gone or damaged.
     """
-    data = read(workspace, build, name)
     try:
-        return read_object(data, f"{name} in the bundle of build {build.id[:8]}")
-    except UntrustedError as error:
-        raise UntrustedError(error.message, help=_remove(workspace, build, name)) from error
+        found = json.loads(read(workspace, build, name))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UntrustedError(
+            f"{name} in the bundle of build {build.id[:8]} is damaged",
+            help=_remove(workspace, build, name),
+        )
+    return found
 
 
 def image(workspace: Workspace, build: Build) -> dict[str, Any]:
