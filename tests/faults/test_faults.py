@@ -22,7 +22,7 @@ pytestmark = pytest.mark.requires("strace", "index")
 
 _SEED = 1
 _POINTS = 5
-_STATES = 25
+_STATES = 15
 
 
 @pytest.fixture(scope="module")
