@@ -177,15 +177,20 @@ def test_a_plan_that_somebody_was_quicker_than_is_not_carried_out(
     assert [one["build_id"] for one in office.releases()] == [office.builds[1], office.builds[0]]
 
 
-def test_the_plan_of_a_rollback_knows_what_it_goes_before(office: Office) -> None:
+def approved(office: Office) -> str:
+    """Leave a release in staging to which all have agreed, and which nobody has begun."""
     office.promoted(0)
     office.promoted(1)
     office.rule("approvals = 1", "staging")
     waits = office.promoted(0)
     with office.records() as records:
-        assert records.approve_release(waits["id"], actor="bob").status == "approved"
+        return records.approve_release(waits["id"], actor="bob").id
+
+
+def test_the_plan_of_a_rollback_knows_what_it_goes_before(office: Office) -> None:
+    waits = approved(office)
     assert office.done(*BACK, "--plan")["open"]
-    assert office.done("releases", waits["id"])["status"] == "approved"
+    assert office.done("releases", waits)["status"] == "approved"
 
 
 def test_a_predecessor_that_has_stopped_is_started_again(
@@ -210,13 +215,8 @@ def test_a_predecessor_that_has_stopped_is_started_again(
 
 
 def test_a_refused_rollback_takes_nothing_back(office: Office) -> None:
-    office.promoted(0)
-    office.promoted(1)
-    office.rule("approvals = 1", "staging")
-    waits = office.promoted(0)
-    with office.records() as records:
-        assert records.approve_release(waits["id"], actor="bob").status == "approved"
+    waits = approved(office)
     assert "the plan has changed" in office.refused(*BACK, "--expect", "sha256:" + 64 * "0")
-    assert office.done("releases", waits["id"])["status"] == "approved"
+    assert office.done("releases", waits)["status"] == "approved"
     office.done(*BACK)
-    assert office.done("releases", waits["id"])["status"] == "cancelled"
+    assert office.done("releases", waits)["status"] == "cancelled"

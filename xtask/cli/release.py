@@ -152,7 +152,7 @@ def resume(context: Context, *, env: str | None) -> None:
         text = text or "nothing was left unfinished"
     context.output.result([released.document(release) for release in found.releases], text)
     for problem in found.problems[1:]:
-        context.output.note(problem.message)
+        context.output.note(f"{problem.message}\n{problem.help or ''}".rstrip())
     for problem in found.problems:
         raise problem
 

@@ -34,7 +34,6 @@ COMPRESSIONS = ("none", "gzip")
 _USERINFO = re.compile(r"(?!oci:)[^/@]*:[^/]*@(?!sha256:)")
 _LAYOUT_WITH_DIGEST = re.compile("oci:[^@]*@")
 _PORT = re.compile(r"(?!oci:)[^/:]*:([0-9]{1,5})/")
-_PORTS = range(1, 1 << 16)
 DEPLOYMENT_PROFILES = ("monolith", "headless")
 PLATFORMS = {
     "linux/amd64": "linux/amd64",
@@ -212,8 +211,8 @@ def _image(table: Table, key: str, default: str, chosen: grammar.Grammar) -> str
             help="write `oci:path/to/layout`, or `oci:path/to/layout:name` of several images",
         )
         return ""
-    if (port := _PORT.match(name)) and int(port[1]) not in _PORTS:
-        hint = f"a number from {_PORTS[0]} to {_PORTS[-1]}"
+    if (port := _PORT.match(name)) and int(port[1]) not in grammar.PORTS:
+        hint = f"a number from {grammar.PORTS[0]} to {grammar.PORTS[-1]}"
         table.wrong("XT0205", f"{port[1]} is not a port", key, help=hint)
         return ""
     return table.checked(name, key, chosen) if table.kind(key) is str else name

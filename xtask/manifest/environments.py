@@ -145,7 +145,7 @@ def _check_environment(environment: Environment, keys: Table) -> None:
     if environment.name == TRIAL:
         message = f"the name `{TRIAL}` is taken: `xtask run` uses it"
         keys.problems.add("XT0204", message, keys.place, help="choose another name")
-    if not 1 <= environment.port <= 65535:  # noqa: PLR2004 - TCP ports have 16 bits
+    if environment.port not in grammar.PORTS:
         message = f"{environment.port} is not a port"
         keys.wrong("XT0204", message, "port", help="a number from 1 to 65535")
     if environment.soak and not environment.requires:

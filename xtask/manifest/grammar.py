@@ -120,6 +120,8 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _IMAGE_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"{_DOMAIN}(?:\.{_DOMAIN})*(?::[0-9]{{1,5}})?"
+PORTS = range(1, 1 << 16)
+"""Those of TCP."""
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 BASE = Grammar(
     rf"interpreter|oci:{_PART}(?:/{_PART})*(?::{_PART})?"

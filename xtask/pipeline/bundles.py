@@ -45,7 +45,7 @@ def read_json(workspace: Workspace, build: Build, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UntrustedError(
             f"{name} in the bundle of build {build.id[:8]} is damaged",
-            help=_remove(workspace, build, name),
+            help=way_out(workspace, build, name),
         )
     return found
 
@@ -61,7 +61,7 @@ def image(workspace: Workspace, build: Build) -> dict[str, Any]:
         raise UntrustedError(
             f"image.json in the bundle of build {build.id[:8]} is about another image than the"
             " records",
-            help=_remove(workspace, build, "image.json"),
+            help=way_out(workspace, build, "image.json"),
         )
     return found
 
@@ -75,7 +75,7 @@ def plan(workspace: Workspace, build: Build) -> dict[str, Any]:
     if sha256(read(workspace, build, "plan.json")) != build.manifest_hash:
         raise UntrustedError(
             f"plan.json in the bundle of build {build.id[:8]} is not the one of its manifest hash",
-            help=_remove(workspace, build, "plan.json"),
+            help=way_out(workspace, build, "plan.json"),
         )
     return read_json(workspace, build, "plan.json")
 
@@ -100,6 +100,7 @@ def _folder(workspace: Workspace, build: Build) -> Path:
     return workspace.root / str(build.bundle)
 
 
-def _remove(workspace: Workspace, build: Build, name: str) -> str:
+def way_out(workspace: Workspace, build: Build, name: str) -> str:
+    """Return what to do about a file of a bundle that is not what it should be."""
     path = _folder(workspace, build) / name
     return f"`rm {path}`, then build the same commit again: it makes the same image"

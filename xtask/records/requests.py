@@ -169,8 +169,7 @@ def require_reason(reason: str) -> None:
 
 def require_seen(active: Release | None, seen: int | None) -> None:
     """Raise RefusedError when what serves is not what somebody has seen; None is anything."""
-    now = (active.generation or 0) if active else 0
-    if seen not in {None, now}:
+    if seen not in {None, rules.serving(active)}:
         raise RefusedError(
             f"the plan is stale: {active.id if active else 'nothing'} serves now, by another plan",
             help="look at it again with `--plan`, then give the command again",

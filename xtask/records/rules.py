@@ -104,6 +104,11 @@ def ends_as(successor: Release) -> Literal["superseded", "rolled_back"]:
     return "rolled_back" if successor.kind == "rollback" else "superseded"
 
 
+def serving(active: Release | None) -> int:
+    """Return the generation of what serves, 0 for nothing."""
+    return (active.generation or 0) if active else 0
+
+
 def rollback_target(active: Release, find: Callable[[str], Release]) -> Release | None:
     """Return the release that a rollback of `active` restores, or None when there is none.
 

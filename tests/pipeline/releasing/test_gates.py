@@ -64,6 +64,12 @@ def test_a_build_that_was_left_where_it_had_to_serve_first_goes_nowhere() -> Non
     assert gate("requires", requires=("staging",), served=served).passed
 
 
+def superseded(begun: int, ended: int) -> Release:
+    """Return a release that served between two moments, in minutes before now."""
+    times = {"activated_at": before(minutes=begun), "ended_at": before(minutes=ended)}
+    return release("a", status="superseded", **times)
+
+
 @pytest.mark.parametrize(
     ("served", "says"),
     [
@@ -73,12 +79,7 @@ def test_a_build_that_was_left_where_it_had_to_serve_first_goes_nowhere() -> Non
         # Twice forty minutes are not an hour without a break.
         (
             [
-                release(
-                    "a",
-                    status="superseded",
-                    activated_at=before(minutes=540),
-                    ended_at=before(minutes=500),
-                ),
+                superseded(540, 500),
                 release("b", activated_at=before(minutes=40)),
             ],
             "has served `staging` for 40m of 1h",
@@ -86,12 +87,7 @@ def test_a_build_that_was_left_where_it_had_to_serve_first_goes_nowhere() -> Non
         # A redeployment goes on where the one before it ends.
         (
             [
-                release(
-                    "a",
-                    status="superseded",
-                    activated_at=before(minutes=90),
-                    ended_at=before(minutes=30),
-                ),
+                superseded(90, 30),
                 release("b", activated_at=before(minutes=30)),
             ],
             "",

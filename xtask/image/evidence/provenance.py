@@ -21,6 +21,8 @@ BUILD_TYPE = "urn:x-xtask:build:1"
 SBOM_NAME = "sbom.cdx.json"
 PROVENANCE_NAME = "provenance.json"
 """What copies in a bundle are called."""
+NAMED = frozenset({"image.json", "plan.json", "surface.json", SBOM_NAME})
+"""Files of a bundle that a release relies on: provenance names them, and others."""
 
 
 class Material(NamedTuple):

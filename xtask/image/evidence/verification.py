@@ -262,6 +262,8 @@ def _sbom(statement: Statement, data: bytes, expected: Expected) -> str:
 
 def _files(statement: Statement, expected: Expected) -> str:
     named = _byproducts(statement)
+    if missing := provenance.NAMED - named.keys():
+        raise UntrustedError(f"the statement does not name {min(missing)}", help="build again")
     for name, digest in named.items():
         if expected.files.get(name) != digest:
             raise UntrustedError(

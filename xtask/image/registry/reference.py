@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from xtask.errors import UsageError
+from xtask.manifest.grammar import PORTS
 
 DOCKER_HUB = "docker.io"
 
@@ -17,7 +18,6 @@ _MAX_NAME = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1,5}}))?")
-_PORTS = range(1, 1 << 16)
 _REST = re.compile(
     rf"(?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
@@ -50,7 +50,7 @@ def parse_reference(text: str) -> Reference:
         first, rest = DOCKER_HUB, text
     registry = DOCKER_HUB if first == f"index.{DOCKER_HUB}" else first
     found, host = _REST.fullmatch(rest), _REGISTRY.fullmatch(registry)
-    if not (found and host) or int(host[1] or _PORTS[-1]) not in _PORTS:
+    if not (found and host) or (host[1] and int(host[1]) not in PORTS):
         raise _not_one(text)
     repository, tag, digest = found.group("repository", "tag", "digest")
     if registry == DOCKER_HUB and "/" not in repository:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xtask.digest import canonical_json, hex_of, sha256_of_files
 from xtask.errors import XtaskError
 from xtask.files import write_atomic
+from xtask.image.secrets.kept import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ _GUESSES = frozenset(
 )
 # From each `//` of a line it looks at all white space after that line: ours, below, from one place.
 _SLOW = frozenset({"NPM tokens"})
+_FIELDS = [str, str, int, str]
 PRIVATE_KEY = "Private Key"
 _ADDED = (
     (PRIVATE_KEY, r"BEGIN ENCRYPTED PRIVATE KEY"),
@@ -61,9 +63,6 @@ class Rule(NamedTuple):
     def pattern(self) -> re.Pattern[str]:
         """What finds it; compiled when it is asked for, because most texts ask for few of them."""
         return _compiled(self.text, self.flags)
-
-
-_FIELDS = [str, str, int, str]
 
 
 @functools.cache
@@ -110,12 +109,8 @@ def _read(document: object) -> tuple[Rule, ...]:
     Raises:
         ValueError: it is something else.
     """
-    if (
-        isinstance(document, list)
-        and document
-        and all(isinstance(each, list) and [*map(type, each)] == _FIELDS for each in document)
-    ):
-        return tuple(Rule(*each) for each in document)
+    if found := rows(document, _FIELDS):
+        return tuple(Rule(*row) for row in found)
     raise ValueError("these are no rules")
 
 

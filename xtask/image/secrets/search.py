@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.digest import sha256, sha256_of
+from xtask.image.secrets.kept import rows
 from xtask.image.secrets.names import RULE, is_secret_by_name
 from xtask.image.secrets.rules import PRIVATE_KEY
 
@@ -73,11 +74,7 @@ def read_findings(document: object) -> list[Finding]:
     Raises:
         ValueError: it is something else.
     """
-    if isinstance(document, list) and all(
-        isinstance(each, list) and [*map(type, each)] == _FIELDS for each in document
-    ):
-        return [Finding(*each) for each in document]
-    raise ValueError("these are no findings")
+    return [Finding(*row) for row in rows(document, _FIELDS)]
 
 
 def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from xtask.records.values import Build
     from xtask.settings import Settings, Workspace
 
-# What provenance has to name of a bundle, and a release to find there.
-_MADE = {"image.json", "plan.json", "surface.json", "sbom.cdx.json"}
-
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -195,7 +192,7 @@ def _outputs(build: Build, workspace: Workspace) -> list[Path]:
 
 def _evidence(layout: Layout, build: Build, workspace: Workspace) -> list[Path]:
     """Return evidence and bundle of the image; nothing when a file of them is gone or altered."""
-    from xtask.image.evidence.provenance import PROVENANCE_NAME  # noqa: PLC0415 - start-up
+    from xtask.image.evidence.provenance import NAMED, PROVENANCE_NAME  # noqa: PLC0415 - start-up
     from xtask.image.evidence.verification import byproducts_of  # noqa: PLC0415
     from xtask.pipeline import bundles  # noqa: PLC0415
 
@@ -208,7 +205,7 @@ def _evidence(layout: Layout, build: Build, workspace: Workspace) -> list[Path]:
         named = byproducts_of(provenance, kinds[here[PROVENANCE_NAME]])
     except (UntrustedError, KeyError, TypeError):
         return []
-    if not named.keys() >= _MADE or any(here.get(name) != named[name] for name in named):
+    if not named.keys() >= NAMED or any(here.get(name) != named[name] for name in named):
         return []
     bundle = workspace.root / str(build.bundle)
     return [

@@ -116,14 +116,14 @@ def look_through(planned: Planned, workspace: Workspace) -> Watch:
     watch, receipts = Watch(composition), Receipts(cache / "secrets")
 
     def findings(name: str, digest: str, files: Files, digests: Mapping[str, str]) -> list[Finding]:
-        def missed() -> None:
+        key = _key(digest)
+        receipts.is_now(name, key)
+        found, was_kept = _findings(cache, key, files)
+        if not was_kept:
             inputs = {"source": digests, "rules for secrets": {"detect-secrets": version()}}
             watch.reasons[name] = receipts.reason(name, key, inputs)
             write_inputs(cache / "secrets" / key, inputs)
-
-        key = _key(digest)
-        receipts.is_now(name, key)
-        return _findings(cache, key, files, missed)
+        return found
 
     texts = {composition.place.source.path: composition.place.source.text}
     for module in selection.modules:
@@ -153,7 +153,7 @@ def look_at_generated(watch: Watch, generated: Mapping[str, bytes], workspace: W
     """
     digests = {name: sha256(data) for name, data in generated.items()}
     key = _key(sha256_of(digests))
-    found = _findings(workspace.cache, key, lambda: iter(generated.items()))
+    found, _ = _findings(workspace.cache, key, lambda: iter(generated.items()))
     placed = [each._replace(path=f"generated/{each.path}") for each in found]
     watch.derived("the generated code", placed)
 
@@ -186,23 +186,19 @@ def _key(digest: str) -> str:
     return hex_of(sha256_of([version(), digest]))
 
 
-def _findings(
-    cache: Path, key: str, files: Files, missed: Callable[[], None] | None = None
-) -> list[Finding]:
-    """Return what looks like a secret in the files of a key, and say when it was not kept."""
+def _findings(cache: Path, key: str, files: Files) -> tuple[list[Finding], bool]:
+    """Return what looks like a secret in the files of a key, and whether that was kept."""
     kept = cache / "secrets" / f"{key}.json"
     try:
-        return read_findings(json.loads(kept.read_bytes()))
+        return read_findings(json.loads(kept.read_bytes())), True
     except (OSError, ValueError):
-        if missed:
-            missed()
         known = rules(cache)
         found = [finding for path, data in files() for finding in search(path, data, known)]
         kept.parent.mkdir(parents=True, exist_ok=True)
         new = kept.with_suffix(f".{os.getpid()}")
         new.write_bytes(canonical_json(found))  # not synced: half of one is no JSON, and made anew
         new.replace(kept)
-        return found
+        return found, False
 
 
 def _problems(owner: str, findings: Sequence[Finding]) -> list[Diagnostic]:

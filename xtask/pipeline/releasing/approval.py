@@ -10,6 +10,7 @@ from xtask.pipeline.releasing.deploy import deploy
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
 from xtask.pipeline.releasing.plan import Asked, look, promotion, rules_of
+from xtask.records.rules import serving
 from xtask.records.store import open_records
 from xtask.records.values import Approval, timestamp
 from xtask.redaction import redacted
@@ -67,7 +68,7 @@ def begin_approved(
     """
     given = records.approvals(release.id)
     plan = _current(settings, progress, records, release, given)
-    begun = records.deploy_release(release.id, claim(settings), plan.seen)
+    begun = records.deploy_release(release.id, claim(settings), serving(plan.active))
     return deploy(settings, progress, records, begun)
 
 

@@ -19,7 +19,7 @@ from xtask.pipeline.releasing.candidate import base_of, read_bundle, read_surfac
 from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
 from xtask.pipeline.verifying.verify import doubt
 from xtask.records import refusals
-from xtask.records.rules import modules_delta
+from xtask.records.rules import modules_delta, serving
 from xtask.records.values import ReleaseRequest
 from xtask.redaction import redacted
 from xtask.resolve.migrations import Distance, Migration, distance
@@ -75,11 +75,6 @@ class Plan:
     distance: Distance
     gates: tuple[Gate, ...]
     freeze: str | None
-
-    @property
-    def seen(self) -> int:
-        """The generation of what serves now, 0 for nothing."""
-        return (self.active.generation or 0) if self.active else 0
 
     @cached_property
     def digest(self) -> str:
@@ -144,7 +139,7 @@ class Plan:
             migration_class=self.distance.migration_class,
             passed_freeze=None if step.kind == "promote" else self.freeze,
             lift_hold=waivers.lift_hold,
-            seen=self.seen,
+            seen=serving(self.active),
         )
 
 

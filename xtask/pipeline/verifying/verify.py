@@ -242,16 +242,12 @@ def _bundle(workspace: Workspace, build: Build) -> str:
     return f"plan.json and image.json are of {short(build.manifest_hash)}"
 
 
-def _remove(path: Path) -> str:
-    return f"remove {path}, then `xtask build`"
-
-
 def _require_same_copies(workspace: Workspace, build: Build, found: Evidence) -> None:
     for name, data in ((SBOM_NAME, found.sbom), (PROVENANCE_NAME, found.provenance)):
         if bundles.read(workspace, build, name) != data:
             raise UntrustedError(
                 f"{name} in the bundle is another one than in the layout",
-                help=_remove(workspace.root / str(build.bundle) / name),
+                help=bundles.way_out(workspace, build, name),
             )
 
 
