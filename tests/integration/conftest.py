@@ -18,7 +18,7 @@ from xtask.image.base.interpreter import pack
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
 from xtask.release import docker, health, naming
-from xtask.release.deployment import Deployment
+from xtask.release.deployment import Deployment, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,20 +86,22 @@ class Shop:
             reference=f"localhost/{self.app}:{version}",
         )
 
+    @property
+    def site(self) -> Site:
+        return Site(self.app, "prod", self.port)
+
     def deployment(
         self, version: str, generation: int, mode: str = "works", *, program: str | None = None
     ) -> Deployment:
         image = self.image(version, mode, program)
         return Deployment(
-            app=self.app,
-            environment="prod",
+            site=self.site,
             release_id=f"rel_{version}_{generation}",
             generation=generation,
             manifest_hash="sha256:" + "0" * 64,
             image_digest=image.digest,
             config_digest=image.config_digest,
             image_reference=image.reference,
-            port=self.port,
             archive=lambda known: hybrid_archive(
                 self.layout, image.digest, name=image.reference, known=known
             ),
@@ -111,11 +113,11 @@ class Shop:
         docker.switch(deployment)
 
     def serving(self) -> str | None:
-        seen = health.observe(self.app, self.port)
+        seen = health.observe(health.at(self.port), self.app)
         return seen.release_id if seen else None
 
     def containers(self, engine: Any, role: str) -> list[Any]:
-        wanted = naming.selecting(naming.labels(self.app, "prod", role))
+        wanted = naming.selecting(naming.labels(self.site, role))
         return list(engine.containers.list(all=True, filters=wanted))
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from xtask.release import docker, trial
+from xtask.release import docker
+from xtask.release.deployment import Site
+from xtask.release.docker import trial
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Shop
@@ -65,16 +67,16 @@ def test_front_names_the_image_that_must_not_be_deleted(engine: Any, shop: Shop)
 
 
 def test_trial_answers_on_its_own_port_and_leaves_nothing(engine: Any, shop: Shop) -> None:
-    deployment = replace(shop.deployment("a", 1), environment="trial", port=0)
+    deployment = replace(shop.deployment("a", 1), site=Site(shop.app, "trial", 0))
     trial.run(deployment)
     url, container_id = trial.run(deployment)
     assert f"xt-{shop.app}-trial" == engine.containers.get(container_id).name
     port = int(url.rstrip("/").rpartition(":")[2])
-    seen = docker.observe(shop.app, "trial", port)
+    seen = docker.observe(Site(shop.app, "trial", port))
     assert seen is not None
     assert seen.healthy
-    assert trial.stop(shop.app, "trial")
-    assert not trial.stop(shop.app, "trial")
+    assert trial.stop(Site(shop.app, "trial", 0))
+    assert not trial.stop(Site(shop.app, "trial", 0))
     left = {"label": f"xtask.app={shop.app}"}
     assert engine.containers.list(all=True, filters=left) == []
     assert engine.networks.list(filters=left) == []
@@ -83,9 +85,10 @@ def test_trial_answers_on_its_own_port_and_leaves_nothing(engine: Any, shop: Sho
 
 def test_two_environments_of_one_app_do_not_meet(shop: Shop) -> None:
     shop.serve(shop.deployment("a", 1))
-    other = replace(shop.deployment("b", 1), environment="staging", port=shop.port + 1)
+    staging = Site(shop.app, "staging", shop.port + 1)
+    other = replace(shop.deployment("b", 1), site=staging)
     shop.serve(other)
-    docker.remove(shop.app, "staging", keep=frozenset())
+    docker.remove(staging, keep=frozenset())
     assert shop.serving() == "rel_a_1"
 
 

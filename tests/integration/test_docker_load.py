@@ -20,8 +20,8 @@ from xtask.image.assemble import Image, ImageConfig, assemble
 from xtask.image.compression import compress
 from xtask.image.layer import Entry, Layer, write_layer
 from xtask.image.layout import Layout
-from xtask.release.deployment import Deployment
-from xtask.release.engine import ensure_image
+from xtask.release.deployment import Deployment, Site
+from xtask.release.docker.engine import ensure_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,15 +120,13 @@ class Shop:
     def deployment(self, *versions: str) -> Deployment:
         image = self.image(*versions)
         return Deployment(
-            app="load",
-            environment="prod",
+            site=Site("load", "prod", 0),
             release_id="rel_1",
             generation=1,
             manifest_hash="sha256:" + "0" * 64,
             image_digest=image.digest,
             config_digest=image.config_digest,
             image_reference=image.reference,
-            port=0,
             archive=lambda known: hybrid_archive(
                 self.layout, image.digest, name=image.reference, known=known
             ),

@@ -79,7 +79,7 @@ class Store:
 
 
 def serving(port: int) -> str | None:
-    seen = health.observe("", port)
+    seen = health.observe(health.at(port), "")
     return seen.release_id if seen else None
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.ports import free_port
 from xtask.errors import RefusedError, TargetError, UntrustedError
-from xtask.release import containers, docker, fronting, health
+from xtask.release import docker, health
 from xtask.release.deployment import Failed
+from xtask.release.docker import containers, fronting
 
 if TYPE_CHECKING:
     import contextlib
@@ -33,7 +34,7 @@ def test_r9_no_request_fails_while_releases_change_and_change_back(
         for version, generation in (("b", 2), ("a", 3)):
             deployment = shop.deployment(version, generation)
             shop.serve(deployment)
-            docker.remove(shop.app, "prod", keep=frozenset({deployment.release_id}))
+            docker.remove(shop.site, keep=frozenset({deployment.release_id}))
     assert seen.failures == []
     assert {200} == set(seen.answers)
     assert len(seen.answers) > 100
@@ -48,7 +49,7 @@ def test_open_request_ends_on_the_release_where_it_began(shop: Shop) -> None:
     connection.request("GET", "/slow")
     following = shop.deployment("b", 2)
     shop.serve(following)
-    docker.remove(shop.app, "prod", keep=frozenset({following.release_id}))
+    docker.remove(shop.site, keep=frozenset({following.release_id}))
     assert b"rel_a_1" in connection.getresponse().read()
     connection.close()
 
@@ -109,21 +110,21 @@ def test_candidate_on_another_port_that_fails_leaves_the_serving_front(
         mode = "works" if reason == "port is taken" else "exits"
         port = taken.getsockname()[1] if mode == "works" else free_port()
         with pytest.raises(TargetError):
-            docker.apply(replace(shop.deployment("b", 2, mode), port=port))
+            docker.apply(replace(shop.deployment("b", 2, mode), site=shop.site._replace(port=port)))
     assert shop.serving() == "rel_a_1"
-    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
     assert [front.id] == [each.id for each in shop.containers(engine, "front")]
     assert shop.serving() == "rel_a_1"
 
 
 def test_environment_answers_on_both_ports_until_its_move_is_done(engine: Any, shop: Shop) -> None:
     shop.serve(shop.deployment("a", 1))
-    moved = replace(shop.deployment("b", 2), port=free_port())
+    moved = replace(shop.deployment("b", 2), site=shop.site._replace(port=free_port()))
     shop.serve(moved)
     assert shop.serving() == "rel_b_2"
-    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1", "rel_b_2"}))
+    docker.remove(shop.site, keep=frozenset({"rel_a_1", "rel_b_2"}))
     assert shop.serving() is None
-    seen = docker.observe(shop.app, "prod", moved.port)
+    seen = docker.observe(moved.site)
     assert seen is not None
     assert seen.release_id == "rel_b_2"
     assert len(shop.containers(engine, "front")) == 1
@@ -131,13 +132,13 @@ def test_environment_answers_on_both_ports_until_its_move_is_done(engine: Any, s
 
 def test_undone_move_to_another_port_leaves_the_old_port_only(engine: Any, shop: Shop) -> None:
     first = shop.deployment("a", 1)
-    moved = replace(shop.deployment("b", 2), port=free_port())
+    moved = replace(shop.deployment("b", 2), site=shop.site._replace(port=free_port()))
     shop.serve(first)
     shop.serve(moved)
     docker.switch(first, undoing=Failed(moved.release_id, moved.generation))
-    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
     assert shop.serving() == "rel_a_1"
-    assert health.observe(shop.app, moved.port) is None
+    assert health.observe(health.at(moved.site.port), shop.app) is None
     assert len(shop.containers(engine, "front")) == 1
 
 
@@ -233,7 +234,7 @@ def test_undone_release_gives_traffic_back_and_cannot_take_it_again(shop: Shop) 
         assert shop.serving() == "rel_a_1"
     with pytest.raises(RefusedError):
         docker.switch(second)
-    docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+    docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
     docker.apply(first)
     shop.serve(third)
     assert shop.serving() == "rel_c_3"
@@ -297,7 +298,7 @@ def test_steps_can_be_repeated(engine: Any, shop: Shop) -> None:
     deployment = shop.deployment("a", 1)
     for _ in range(2):
         shop.serve(deployment)
-        docker.remove(shop.app, "prod", keep=frozenset({deployment.release_id}))
+        docker.remove(shop.site, keep=frozenset({deployment.release_id}))
     assert shop.serving() == "rel_a_1"
     assert len(shop.containers(engine, "release")) == 1
 
@@ -306,13 +307,13 @@ def test_release_with_traffic_is_not_removed(shop: Shop) -> None:
     shop.serve(shop.deployment("a", 1))
     shop.serve(shop.deployment("b", 2))
     with pytest.raises(TargetError, match="still goes to rel_b_2"):
-        docker.remove(shop.app, "prod", keep=frozenset({"rel_a_1"}))
+        docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
     assert shop.serving() == "rel_b_2"
 
 
 def test_keeping_nothing_ends_the_environment_but_not_its_data(engine: Any, shop: Shop) -> None:
     shop.serve(shop.deployment("a", 1))
-    docker.remove(shop.app, "prod", keep=frozenset())
+    docker.remove(shop.site, keep=frozenset())
     left = {"label": f"xtask.app={shop.app}"}
     assert engine.containers.list(all=True, filters=left) == []
     assert engine.networks.list(filters=left) == []

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from xtask.errors import TargetError
-from xtask.release.engine import absence_allowed, engine
+from xtask.release.docker.engine import absence_allowed, engine
 
 if TYPE_CHECKING:
     from pathlib import Path

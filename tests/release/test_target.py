@@ -11,6 +11,7 @@ import pytest
 
 from xtask.errors import UsageError
 from xtask.release import record
+from xtask.release.deployment import Site
 from xtask.release.target import TARGETS, Target, target
 
 
@@ -19,7 +20,7 @@ def test_every_target_carries_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
-@pytest.mark.parametrize("step", ["apply", "switch", "observe", "remove"])
+@pytest.mark.parametrize("step", ["plan", "apply", "switch", "observe", "remove"])
 def test_every_target_takes_the_arguments_of_every_step(name: str, step: str) -> None:
     def required(function: Any) -> int:
         parameters = inspect.signature(function).parameters.values()
@@ -36,8 +37,9 @@ def test_refuses_an_unknown_target_and_lists_the_known() -> None:
 
 
 def test_record_observes_nothing() -> None:
-    record.remove("shop", "prod", keep=frozenset())
-    assert record.observe("shop", "prod", 1) is None
+    site = Site("shop", "prod", 1)
+    record.remove(site, keep=frozenset())
+    assert record.observe(site) is None
 
 
 def test_knowing_the_targets_does_not_import_the_docker_sdk() -> None:

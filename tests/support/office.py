@@ -124,6 +124,7 @@ def _build(root: Path, number: int, steps: tuple[tuple[str, bool], ...]) -> Work
     own = write_layer(layout, [Entry("app/site/cart.py", f"number = {number}".encode())])
     plan = {
         "base": {"name": "interpreter", "digest": base.digest, "python": "", "machine_local": True},
+        "facts": {"modules": []},
         "number": number,
         "platform": "linux/amd64",
     }

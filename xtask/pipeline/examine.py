@@ -94,7 +94,7 @@ def _records(settings: Settings) -> str:
 
 
 def _engine(_settings: Settings) -> str:
-    from xtask.release.engine import engine  # noqa: PLC0415 - one check
+    from xtask.release.docker.engine import engine  # noqa: PLC0415 - one check
 
     with engine("asking for its version") as client:
         return f"Docker Engine {client.version()['Version']}"

@@ -1,15 +1,62 @@
-"""What a target is asked to run, and what it was seen running."""
+"""What a target is asked to run, where, and what it was seen running."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 READY_PATH: Final = "/readyz"
 RELEASE_PATH: Final = "/api/_release"
+
+
+class Site(NamedTuple):
+    """An environment at its target: where every release of it is found.
+
+    `port` is the one on which the environment answers for ever. `addresses` are where the target
+    is asked, in the order in which they are tried: the managers of a swarm, the context of a
+    kubeconfig. Without any it is what the target's own tools would ask.
+    """
+
+    app: str
+    environment: str
+    port: int
+    addresses: tuple[str, ...] = ()
+
+
+class Request(NamedTuple):
+    """A GET request that a release has to answer with this status, and with this text inside."""
+
+    path: str
+    status: int = 200
+    contains: str = ""
+
+
+class Limits(NamedTuple):
+    """The most that one container of a release takes: bytes, processors and processes."""
+
+    memory: int = 1 << 30
+    cpus: float = 1.0
+    pids: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an environment gives to what runs in it, as a release keeps it.
+
+    `variables` are environment variables by name. `secrets` are the names of others, whose values
+    are in files, and nowhere else. `placement` are constraints in the target's own words. `window`
+    is how many seconds a release is watched after it got the traffic.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    replicas: int = 1
+    placement: tuple[str, ...] = ()
+    limits: Limits = Limits()  # noqa: RUF009 - a frozen value
+    window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +64,34 @@ class Deployment:
     """One release of one environment, with everything that a target needs to run it.
 
     `generation` grows with every release of the environment: a target that serves a higher one
-    refuses. `port` is the loopback port on which the environment answers for ever. `archive` gives
-    the `docker load` stream without the layers whose diff IDs it is given; `layers` are the image's
-    diff IDs in order, empty when unknown (then nothing is left out).
+    refuses. `archive` gives the `docker load` stream without the layers whose diff IDs it is
+    given; `layers` are the image's diff IDs in order, empty when unknown (then nothing is left
+    out). `secrets` are the values of the configuration's. `requests` are what the release has to
+    answer, beside being ready, before it gets traffic and after.
     """
 
-    app: str
-    environment: str
+    site: Site
     release_id: str
     generation: int
     manifest_hash: str
     image_digest: str
     config_digest: str
     image_reference: str
-    port: int
     archive: Callable[[frozenset[str]], Iterator[bytes]]
     layers: tuple[str, ...] = ()
+    configuration: Configuration = Configuration()
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    requests: tuple[Request, ...] = ()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment variables of a container that runs it: who it is, and its settings."""
+        return {
+            **self.configuration.variables,
+            "XTASK_RELEASE_ID": self.release_id,
+            "XTASK_MANIFEST_HASH": self.manifest_hash,
+            "XTASK_IMAGE_DIGEST": self.image_digest,
+        }
 
 
 class Failed(NamedTuple):

@@ -1,18 +1,19 @@
-"""Asking a release over loopback HTTP whether it is ready and who it is, with an injected clock."""
+"""Asking a release over HTTP whether it is ready and who it is, with an injected clock."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import TargetError
-from xtask.release.deployment import READY_PATH, RELEASE_PATH, Observed
+from xtask.release.deployment import READY_PATH, RELEASE_PATH, Observed, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from xtask.release.deployment import Deployment
 
@@ -38,20 +39,28 @@ class Answer(NamedTuple):
     text: str
 
 
-def get(port: int, path: str, *, timeout: float = 2.0) -> Answer:
-    """Return what `http://127.0.0.1:<port><path>` answers within `timeout` seconds per read.
+Ask = Callable[[str], Answer]
+"""Asks one program for a path, in whatever way it can be reached."""
 
-    `http.client` and not `urllib`: a proxy named in the environment must never see loopback.
+
+def at(port: int, host: str = "127.0.0.1", *, timeout: float = 2.0) -> Ask:
+    """Return how to ask what listens on a port; a read may take `timeout` seconds.
+
+    `http.client` and not `urllib`: a proxy named in the environment must never see it.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        return Answer(response.status, response.read(_BODY_LIMIT).decode(errors="replace"))
-    except (OSError, http.client.HTTPException) as error:
-        return Answer(0, str(error) or type(error).__name__)
-    finally:
-        connection.close()
+
+    def ask(path: str) -> Answer:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            return Answer(response.status, response.read(_BODY_LIMIT).decode(errors="replace"))
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, str(error) or type(error).__name__)
+        finally:
+            connection.close()
+
+    return ask
 
 
 def wait_until(
@@ -69,15 +78,19 @@ def wait_until(
         clock.sleep(interval)
 
 
-def unready(port: int, path: str) -> str | None:
-    """Return `None` when `path` answers 200, else what it answered."""
-    answer = get(port, path)
-    return None if answer.status == http.client.OK else f"{path}: {_shown(answer)}"
+def unready(ask: Ask) -> str | None:
+    """Return `None` when it says that it is ready, else what it answers."""
+    return _unfulfilled(ask, Request(READY_PATH))
 
 
-def misidentified(port: int, deployment: Deployment) -> str | None:
-    """Return `None` when the port answers as exactly this deployment, else who it says it is."""
-    seen = _claim(get(port, RELEASE_PATH), deployment.app)
+def unanswered(ask: Ask, requests: Iterable[Request]) -> str | None:
+    """Return `None` when each request is answered as it should be, else what the first is not."""
+    return next((wrong for each in requests if (wrong := _unfulfilled(ask, each))), None)
+
+
+def misidentified(ask: Ask, deployment: Deployment) -> str | None:
+    """Return `None` when exactly this deployment answers, else who it says it is."""
+    seen = _claim(ask(RELEASE_PATH), deployment.site.app)
     if seen == _Claim(deployment.release_id, deployment.image_digest):
         return None
     found = seen.problem or f"release {seen.release_id}, image {seen.image_digest}"
@@ -86,19 +99,28 @@ def misidentified(port: int, deployment: Deployment) -> str | None:
     )
 
 
-def observe(app: str, port: int) -> Observed | None:
-    """Return what answers on `port`, `None` when nothing does.
+def observe(ask: Ask, app: str, requests: Iterable[Request] = ()) -> Observed | None:
+    """Return what answers, `None` when nothing does.
 
     A foreign program, or another app, is seen as unhealthy and without an identity.
     """
-    answer = get(port, RELEASE_PATH)
+    answer = ask(RELEASE_PATH)
     if answer.status == 0:
         return None
     seen = _claim(answer, app)
-    problem = seen.problem or unready(port, READY_PATH)
+    problem = seen.problem or unready(ask) or unanswered(ask, requests)
     return Observed(
         seen.release_id, seen.image_digest, healthy=problem is None, detail=problem or "ready"
     )
+
+
+def _unfulfilled(ask: Ask, request: Request) -> str | None:
+    answer = ask(request.path)
+    if answer.status != request.status:
+        return f"{request.path}: {_shown(answer)}"
+    if request.contains not in answer.text:
+        return f"{request.path}: its answer does not contain {request.contains!r}"
+    return None
 
 
 class _Claim(NamedTuple):

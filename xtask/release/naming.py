@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from xtask.release.deployment import Deployment
+    from xtask.release.deployment import Deployment, Site
 
 APP: Final = "xtask.app"
 ENVIRONMENT: Final = "xtask.environment"
@@ -14,14 +14,14 @@ RELEASE: Final = "xtask.release"
 IMAGE: Final = "xtask.image"
 
 
-def prefix(app: str, environment: str) -> str:
+def prefix(site: Site) -> str:
     """Return the beginning of every name of an environment; by itself, its network."""
-    return f"xt-{app}-{environment}"
+    return f"xt-{site.app}-{site.environment}"
 
 
 def candidate(deployment: Deployment) -> str:
     """Return the name of the container that runs a deployment."""
-    return f"{prefix(deployment.app, deployment.environment)}-{deployment.generation}"
+    return f"{prefix(deployment.site)}-{deployment.generation}"
 
 
 def alias(deployment: Deployment) -> str:
@@ -29,16 +29,16 @@ def alias(deployment: Deployment) -> str:
     return f"release-{deployment.generation}"
 
 
-def labels(app: str, environment: str, role: str | None = None) -> dict[str, str]:
+def labels(site: Site, role: str | None = None) -> dict[str, str]:
     """Return the labels that everything of an environment carries, or of one role in it."""
     of_role = {ROLE: role} if role else {}
-    return {APP: app, ENVIRONMENT: environment, **of_role}
+    return {APP: site.app, ENVIRONMENT: site.environment, **of_role}
 
 
 def release_labels(deployment: Deployment, role: str) -> dict[str, str]:
     """Return the labels of a container that runs a deployment; equal ones mean equal content."""
     return {
-        **labels(deployment.app, deployment.environment, role),
+        **labels(deployment.site, role),
         RELEASE: deployment.release_id,
         IMAGE: deployment.image_digest,
     }

@@ -8,9 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from xtask.release.deployment import Deployment, Failed, Observed
+    from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
+    from xtask.release.target import Capability
 
 name: Final = "record"
+capabilities: Final[frozenset[Capability]] = frozenset()
+
+
+def plan(_deployment: Deployment, /) -> tuple[str, ...]:
+    """Return nothing: nothing would be done."""
+    return ()
 
 
 def apply(_deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
@@ -23,11 +30,12 @@ def switch(_deployment: Deployment, /, *, undoing: Failed | None = None) -> None
     del undoing
 
 
-def observe(_app: str, _environment: str, _port: int, /) -> Observed | None:
+def observe(_site: Site, /, requests: tuple[Request, ...] = ()) -> Observed | None:
     """Return `None`: nothing of ours answers, so nothing can disagree with the records."""
+    del requests
     return None
 
 
-def remove(_app: str, _environment: str, /, keep: frozenset[str]) -> None:
+def remove(_site: Site, /, keep: frozenset[str]) -> None:
     """Remove nothing, whatever `keep` says."""
     del keep

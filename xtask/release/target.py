@@ -1,20 +1,27 @@
 """What every target can do, and which targets there are.
 
-A target is a module: its functions are the four steps. A new one is one file and one line below.
+A target is a module: its functions are the steps. A new one is one module and one line below.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from xtask.errors import UsageError
 from xtask.release import docker, record
-from xtask.release.deployment import Deployment, Failed, Observed
+from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TARGETS", "Deployment", "Failed", "Observed", "Target", "target"]
+__all__ = ["TARGETS", "Capability", "Deployment", "Failed", "Observed", "Target", "target"]
+
+Capability = Literal[
+    "configuration", "limits", "replicas", "placement", "managers", "context", "way back"
+]
+"""What a target can be asked for: it gives a release variables and secrets, limits what one takes,
+runs several of one, chooses where, is asked at managers or in a context of its own, or keeps what
+served before running, so that going back is a switch."""
 
 
 class Target(Protocol):
@@ -24,23 +31,32 @@ class Target(Protocol):
     def name(self) -> str:
         """The word for it in `modules.toml`."""
 
-    def apply(self, deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
-        """Run the deployment beside what serves, without traffic; return when it is healthy.
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can be asked for."""
 
+    def plan(self, deployment: Deployment, /) -> tuple[str, ...]:
+        """Return what `apply` and `switch` would do there, one line each; nothing is changed."""
+
+    def apply(self, deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
+        """Run the deployment beside what serves, without traffic.
+
+        Return when it is ready, says that it is this release, and answers its requests.
         `undoing` is a failed successor, which may have the traffic; it is taken back next.
         """
 
     def switch(self, deployment: Deployment, /, *, undoing: Failed | None = None) -> None:
-        """Send the environment's traffic to the deployment; return when the port answers so."""
+        """Send the environment's traffic to the deployment; return when all of it answers so."""
 
-    def observe(self, app: str, environment: str, port: int, /) -> Observed | None:
-        """Return what answers on the environment's port and what the engine knows of it.
+    def observe(self, site: Site, /, requests: tuple[Request, ...] = ()) -> Observed | None:
+        """Return what answers at the site and what the engine knows of it.
 
-        `None` when neither is anything of ours. An engine that is asked in vain is no error.
+        What does not answer one of the requests is not healthy. `None` when neither is anything
+        of ours. An engine that is asked in vain is no error.
         """
 
-    def remove(self, app: str, environment: str, /, keep: frozenset[str]) -> None:
-        """Stop and remove the environment's other releases; with nothing to keep, all of it."""
+    def remove(self, site: Site, /, keep: frozenset[str]) -> None:
+        """Stop and remove the site's other releases; with nothing to keep, all of it."""
 
 
 TARGETS: Final[Mapping[str, Target]] = {

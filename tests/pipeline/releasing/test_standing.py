@@ -13,7 +13,7 @@ from xtask.release.deployment import Observed
 
 ACTIVE = release("a")
 IMAGE, CONFIG, OTHER = ("sha256:" + digit * 64 for digit in "123")
-BUNDLE = Bundle("shop", "localhost/shop:1", IMAGE, CONFIG, ())
+BUNDLE = Bundle("shop", "localhost/shop:1", IMAGE, CONFIG, (), ())
 WELL = Observed("rel_a", IMAGE, healthy=True, detail="ready", label="rel_a", task_digest=CONFIG)
 
 

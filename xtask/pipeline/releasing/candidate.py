@@ -13,20 +13,21 @@ from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
 from xtask.manifest.environments import TRIAL
 from xtask.pipeline import bundles
-from xtask.release.deployment import Deployment
+from xtask.release.deployment import Deployment, Request, Site
 from xtask.resolve.plan import Base
 
 if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
     from xtask.records.values import Build, Release
-    from xtask.release.trial import Running
+    from xtask.release.docker.trial import Running
     from xtask.settings import Settings, Workspace
 
 
 class Bundle(NamedTuple):
     """What a release needs to know of a bundle.
 
-    Of several platforms it is about this machine's, or else the first by name.
+    Of several platforms it is about this machine's, or else the first by name. `requests` are
+    what its modules say that answers while they are well.
     """
 
     app: str
@@ -34,6 +35,11 @@ class Bundle(NamedTuple):
     image_digest: str
     config_digest: str
     diff_ids: tuple[str, ...]
+    requests: tuple[Request, ...]
+
+    def site(self, release: Release) -> Site:
+        """Return where a release of it is found."""
+        return Site(self.app, release.environment, release.port)
 
 
 def read_bundle(workspace: Workspace, build: Build) -> Bundle:
@@ -52,6 +58,7 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
             image["image_digest"],
             image["config_digest"],
             tuple(image["diff_ids"]),
+            _health(bundles.plan(workspace, build)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UntrustedError(f"the bundle of build {build.id[:8]} describes no image") from error
@@ -60,6 +67,12 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
             f"the bundle of build {build.id[:8]} names another image for a platform"
         )
     return bundle
+
+
+def _health(plan: dict[str, Any]) -> tuple[Request, ...]:
+    """Return a request for each module that names a path for it, in dependency order."""
+    paths = [module["health"] for module in plan["facts"]["modules"]]
+    return tuple(Request(path) for path in dict.fromkeys(paths) if path)
 
 
 def _manifests(workspace: Workspace, build: Build) -> set[str]:
@@ -93,18 +106,18 @@ def deployment(workspace: Workspace, release: Release, build: Build) -> Deployme
         RefusedError: the build has no image.
         UntrustedError: its bundle is gone, damaged, or about another image.
     """
+    candidate = _candidate(workspace, build)
     return replace(
-        _candidate(workspace, build),
-        environment=release.environment,
+        candidate,
+        site=Site(candidate.site.app, release.environment, release.port),
         release_id=release.id,
         generation=release.generation or 0,
-        port=release.port,
     )
 
 
 def load_image(settings: Settings, progress: Progress, build: Build) -> str:
     """Load a build's image into the Docker Engine and return the id that it has there."""
-    from xtask.release.engine import ensure_image  # noqa: PLC0415 - start-up
+    from xtask.release.docker.engine import ensure_image  # noqa: PLC0415 - start-up
 
     with progress.stage("load"):
         return ensure_image(_candidate(settings.workspace, build))
@@ -112,10 +125,11 @@ def load_image(settings: Settings, progress: Progress, build: Build) -> str:
 
 def try_image(settings: Settings, progress: Progress, build: Build, *, port: int) -> Running:
     """Start a build once on a loopback port (0: a free one) and wait until it is ready."""
-    from xtask.release.trial import run  # noqa: PLC0415 - start-up
+    from xtask.release.docker.trial import run  # noqa: PLC0415 - start-up
 
     with progress.stage("run"):
-        return run(replace(_candidate(settings.workspace, build), port=port))
+        candidate = _candidate(settings.workspace, build)
+        return run(replace(candidate, site=candidate.site._replace(port=port)))
 
 
 def stop_trial(settings: Settings, progress: Progress) -> bool:
@@ -125,7 +139,7 @@ def stop_trial(settings: Settings, progress: Progress) -> bool:
         InvalidError: `modules.toml` does not say which product this is.
         TargetError: the engine refuses.
     """
-    from xtask.release.trial import stop  # noqa: PLC0415 - start-up
+    from xtask.release.docker.trial import stop  # noqa: PLC0415 - start-up
 
     problems = Problems()
     composition = read_composition(settings.workspace.manifest, problems)
@@ -133,7 +147,7 @@ def stop_trial(settings: Settings, progress: Progress) -> bool:
         problems.raise_if_any()
         return False
     with progress.stage("stop"):
-        return stop(composition.app, TRIAL)
+        return stop(Site(composition.app, TRIAL, 0))
 
 
 def _candidate(workspace: Workspace, build: Build) -> Deployment:
@@ -143,17 +157,16 @@ def _candidate(workspace: Workspace, build: Build) -> Deployment:
         raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
     bundle = read_bundle(workspace, build)
     return Deployment(
-        app=bundle.app,
-        environment=TRIAL,
+        site=Site(bundle.app, TRIAL, 0),
         release_id=f"build_{build.id[:8]}",
         generation=0,
         manifest_hash=build.manifest_hash,
         image_digest=bundle.image_digest,
         config_digest=bundle.config_digest,
         image_reference=bundle.reference,
-        port=0,
         archive=lambda known: hybrid_archive(
             layout, bundle.image_digest, name=bundle.reference, known=known
         ),
         layers=bundle.diff_ids,
+        requests=bundle.requests,
     )

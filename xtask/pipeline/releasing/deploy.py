@@ -10,8 +10,10 @@ from xtask.errors import TargetError, XtaskError, summary
 from xtask.pipeline.auditing import keep_checkpoint
 from xtask.pipeline.leases import renewing
 from xtask.pipeline.releasing.candidate import deployment, read_bundle
+from xtask.pipeline.releasing.standing import endpoint_drift
 from xtask.records.rules import IN_FLIGHT, LEASED
 from xtask.redaction import redacted
+from xtask.release import health
 from xtask.release.target import Failed, target
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from xtask.records.store import Records
     from xtask.records.values import Release
     from xtask.settings import Settings
+
+
+_LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 5.0
 
 
 def deploy(settings: Settings, progress: Progress, records: Records, release: Release) -> Release:
@@ -40,10 +46,40 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
             records.verify_release(release)
             with progress.stage("switch"):
                 runner.switch(candidate)
+            if runner.capabilities:
+                with progress.stage("watch"):
+                    watch(settings, records, release, seconds=candidate.configuration.window)
         except BaseException as error:
             recover(settings, records, release, redacted(summary(error)))
             raise
     return activate(settings, progress, records, release)
+
+
+def watch(
+    settings: Settings,
+    records: Records,
+    release: Release,
+    *,
+    seconds: float,
+    clock: health.Clock = health.SYSTEM_CLOCK,
+) -> None:
+    """Look at a release that has the traffic for so long; once, at least.
+
+    Raises:
+        TargetError: for some seconds another release answered, nothing did, or it was not well.
+    """
+    bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    runner, site = target(release.target), bundle.site(release)
+
+    def wrong() -> str | None:
+        return endpoint_drift(release, bundle, runner.observe(site, bundle.requests))
+
+    end = clock.now() + seconds
+    while True:
+        health.wait_until(wrong, within=_PATIENCE_SECONDS, clock=clock, interval=_LOOK_SECONDS)
+        if clock.now() >= end:
+            return
+        clock.sleep(_LOOK_SECONDS)
 
 
 def alive(
@@ -130,8 +166,8 @@ def _remove(
     settings: Settings, records: Records, release: Release, *, keep: frozenset[str]
 ) -> None:
     """Remove what runs in the environment of a release, on its target, but what is kept."""
-    app = read_bundle(settings.workspace, records.build(release.build_id)).app
-    target(release.target).remove(app, release.environment, keep=keep)
+    bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    target(release.target).remove(bundle.site(release), keep=keep)
 
 
 def _clean(settings: Settings, records: Records, release: Release, *, keep: frozenset[str]) -> str:

@@ -93,7 +93,7 @@ def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
         bundle = read_bundle(settings.workspace, records.build(release.build_id))
     except UntrustedError:
         return False  # what it should be cannot be told
-    seen = target(release.target).observe(bundle.app, release.environment, release.port)
+    seen = target(release.target).observe(bundle.site(release), bundle.requests)
     return (
         seen is not None
         and seen.healthy

@@ -66,12 +66,19 @@ def drift(active: Release, bundle: Bundle, seen: Observed | None) -> Iterator[st
             yield "no task runs"
         elif seen.task_digest not in {bundle.image_digest, bundle.config_digest}:
             yield f"the task has image {seen.task_digest[:19]}"
+    if wrong := endpoint_drift(active, bundle, seen):
+        yield wrong
+
+
+def endpoint_drift(active: Release, bundle: Bundle, seen: Observed | None) -> str | None:
+    """Return what is wrong with what answers, whatever the engine says; None when nothing is."""
+    if seen is None:
+        return "nothing answers"
     if not seen.release_id:
-        yield f"the endpoint: {seen.detail}"
-    elif (seen.release_id, seen.image_digest) != (active.id, bundle.image_digest):
-        yield f"the endpoint is {seen.release_id}, image {seen.image_digest[:19]}"
-    elif not seen.healthy:
-        yield f"the endpoint is not well: {seen.detail}"
+        return f"the endpoint: {seen.detail}"
+    if (seen.release_id, seen.image_digest) != (active.id, bundle.image_digest):
+        return f"the endpoint is {seen.release_id}, image {seen.image_digest[:19]}"
+    return None if seen.healthy else f"the endpoint is not well: {seen.detail}"
 
 
 def _look(
@@ -83,5 +90,5 @@ def _look(
         bundle = read_bundle(workspace, records.build(active.build_id))
     except XtaskError as error:
         return None, (error.message,)
-    seen = target(active.target).observe(bundle.app, active.environment, active.port)
+    seen = target(active.target).observe(bundle.site(active), bundle.requests)
     return seen, tuple(drift(active, bundle, seen))

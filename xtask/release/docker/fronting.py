@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import RefusedError, TargetError
-from xtask.release import front, hardening, naming
-from xtask.release.engine import absence_allowed
+from xtask.release import front, naming
+from xtask.release.docker import hardening
+from xtask.release.docker.engine import absence_allowed
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment, Failed
+    from xtask.release.deployment import Deployment, Failed, Site
 
 _FOLDER: Final = "/xtask-front"
 _SCRIPT: Final = f"{_FOLDER}/front.py"
@@ -67,23 +68,23 @@ def ensure(
     return found
 
 
-def find(client: DockerClient, app: str, environment: str) -> list[Container]:
+def find(client: DockerClient, site: Site) -> list[Container]:
     """Return the environment's fronts in whatever state: one, or two while its port changes."""
-    wanted = naming.selecting(naming.labels(app, environment, "front"))
+    wanted = naming.selecting(naming.labels(site, "front"))
     found = client.containers.list(all=True, filters=wanted)
     return sorted(found, key=lambda container: str(container.name))
 
 
-def remove_others(client: DockerClient, app: str, environment: str, *, port: int) -> None:
+def remove_others(client: DockerClient, site: Site, *, port: int) -> None:
     """Remove the environment's fronts on other ports than this one."""
-    for each in find(client, app, environment):
-        if _published(each) != port:
+    for each in find(client, site):
+        if published(each) != port:
             each.remove(force=True)
 
 
 def _on_port(client: DockerClient, deployment: Deployment) -> Container | None:
-    fronts = find(client, deployment.app, deployment.environment)
-    return next((each for each in fronts if _published(each) == deployment.port), None)
+    fronts = find(client, deployment.site)
+    return next((each for each in fronts if published(each) == deployment.site.port), None)
 
 
 def _start_new(client: DockerClient, deployment: Deployment, image: str) -> Container:
@@ -97,9 +98,9 @@ def _start_new(client: DockerClient, deployment: Deployment, image: str) -> Cont
     return made
 
 
-def pointer(client: DockerClient, app: str, environment: str) -> Pointer | None:
+def pointer(client: DockerClient, site: Site) -> Pointer | None:
     """Return where the front sends traffic, even when stopped; `None` before the first switch."""
-    for found in find(client, app, environment)[:1]:  # all of them have the one pointer
+    for found in find(client, site)[:1]:  # all of them have the one pointer
         with absence_allowed():
             pieces, _ = found.get_archive(f"{_FOLDER}/{front.POINTER_NAME}")
             written = json.loads(_only_member(b"".join(pieces)))
@@ -135,7 +136,7 @@ def point(running: Container, deployment: Deployment, *, port: int, undoing: Fai
         "host": naming.alias(deployment),
         "port": port,
         "release_id": deployment.release_id,
-        "published": deployment.port,
+        "published": deployment.site.port,
     }
     token = str((undoing or deployment).generation)
     command = ["python3", _SCRIPT, "point", token, json.dumps(where)]
@@ -152,33 +153,33 @@ def point(running: Container, deployment: Deployment, *, port: int, undoing: Fai
         )
 
 
-def volume(app: str, environment: str) -> str:
+def volume(site: Site) -> str:
     """Return the name of the volume with script and pointer."""
-    return f"{naming.prefix(app, environment)}-front"
+    return f"{naming.prefix(site)}-front"
 
 
-def _published(found: Container) -> int:
+def published(found: Container) -> int:
     """Return the loopback port for which a front was made, whether or not it runs."""
     bindings = found.attrs["HostConfig"]["PortBindings"][f"{front.LISTEN_PORT}/tcp"]
     return int(bindings[0]["HostPort"])
 
 
 def _create(client: DockerClient, deployment: Deployment, image: str) -> Container:
-    app, environment = deployment.app, deployment.environment
-    labels = naming.labels(app, environment, "front")
-    client.volumes.create(volume(app, environment), labels=labels)
+    site = deployment.site
+    labels = naming.labels(site, "front")
+    client.volumes.create(volume(site), labels=labels)
     return client.containers.create(
         image,
-        name=f"{naming.prefix(app, environment)}-front-{deployment.port}",
+        name=f"{naming.prefix(site)}-front-{site.port}",
         entrypoint=["python3", _SCRIPT],
         command=["serve"],
         labels={**labels, _VERSION: _CURRENT, naming.IMAGE: deployment.image_digest},
-        network=naming.prefix(app, environment),
-        ports={f"{front.LISTEN_PORT}/tcp": ("127.0.0.1", deployment.port)},
-        volumes={volume(app, environment): {"bind": _FOLDER, "mode": "rw"}},
+        network=naming.prefix(site),
+        ports={f"{front.LISTEN_PORT}/tcp": ("127.0.0.1", site.port)},
+        volumes={volume(site): {"bind": _FOLDER, "mode": "rw"}},
         restart_policy=dict(hardening.RESTARTED),
         **hardening.CONFINED,
-        **hardening.FRONT_LIMITS,
+        **hardening.limited(hardening.FRONT_LIMITS),
     )
 
 
@@ -198,10 +199,11 @@ def _only_member(tar: bytes) -> bytes:
 
 
 def _overtaken(deployment: Deployment, by: str) -> RefusedError:
-    place = f"{deployment.app} in {deployment.environment}"
-    wanted = naming.labels(deployment.app, deployment.environment, "front")
+    site = deployment.site
+    place = f"{site.app} in {site.environment}"
+    wanted = naming.labels(site, "front")
     filters = " ".join(f"--filter label={key}={value}" for key, value in wanted.items())
-    pointed = volume(deployment.app, deployment.environment)
+    pointed = volume(site)
     return RefusedError(
         f"{by}, serves {place}; {deployment.release_id} has generation {deployment.generation}",
         help="look with `xtask status`. If these records are new and should take over, "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from xtask.release.deployment import Limits
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,15 @@ CONFINED: Final[Mapping[str, Any]] = MappingProxyType(
         "init": True,
     }
 )
-RELEASE_LIMITS: Final[Mapping[str, Any]] = MappingProxyType({"pids_limit": 512, "mem_limit": "1g"})
-FRONT_LIMITS: Final[Mapping[str, Any]] = MappingProxyType({"pids_limit": 64, "mem_limit": "256m"})
+FRONT_LIMITS: Final = Limits(memory=256 << 20, cpus=1.0, pids=64)
 RESTARTED: Final[Mapping[str, str]] = MappingProxyType({"Name": "unless-stopped"})
+
+
+def limited(limits: Limits) -> dict[str, Any]:
+    """Return the limits in the words of the SDK; memory is not extended by swap."""
+    return {
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "nano_cpus": round(limits.cpus * 1e9),
+        "pids_limit": limits.pids,
+    }

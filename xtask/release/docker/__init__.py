@@ -10,23 +10,47 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from xtask.errors import TargetError
-from xtask.release import containers, fronting, health, naming
+from xtask.release import health, naming
 from xtask.release.deployment import Observed
-from xtask.release.engine import absence_allowed, engine, ensure_image
+from xtask.release.docker import containers, fronting
+from xtask.release.docker.engine import absence_allowed, engine, ensure_image, find_image
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment, Failed
+    from xtask.release.deployment import Deployment, Failed, Request, Site
+    from xtask.release.target import Capability
 
 name: Final = "docker"
+capabilities: Final[frozenset[Capability]] = frozenset({"configuration", "limits", "way back"})
 
 _READY_SECONDS: Final = 60.0
 _SWITCH_SECONDS: Final = 15.0
 _DRAIN_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 20
 _FRONT_HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
+
+
+def plan(deployment: Deployment, /) -> tuple[str, ...]:
+    """Return what would be done, as the engine is now.
+
+    Raises:
+        TargetError: the engine cannot be asked.
+    """
+    site = deployment.site
+    with engine(f"looking at {site.environment} of {site.app}") as client:
+        has_image = find_image(client, deployment) is not None
+        candidate = containers.find_release(client, deployment)
+        serving = fronting.pointer(client, site)
+        has_front = any(
+            fronting.published(each) == site.port for each in fronting.find(client, site)
+        )
+    steps = [] if has_image else [f"load {deployment.image_reference} into the engine"]
+    steps += [] if has_front else [f"make the front on port {site.port}"]
+    steps.append(f"{'adopt' if candidate else 'start'} {naming.candidate(deployment)}")
+    before = serving.release_id if serving else "nothing"
+    return *steps, f"switch new connections from {before} to {deployment.release_id}"
 
 
 def apply(
@@ -51,7 +75,7 @@ def apply(
     """
     image = ensure_image(deployment)
     with engine(f"running {deployment.release_id}") as client:
-        serving = fronting.pointer(client, deployment.app, deployment.environment)
+        serving = fronting.pointer(client, deployment.site)
         fronting.refuse_past(serving, deployment, undoing)
         containers.ensure_network(client, deployment)
         fronting.ensure(client, deployment, image)
@@ -87,24 +111,25 @@ def switch(
         running = fronting.ensure(client, deployment, candidate.attrs["Image"], renew=True)
         port = containers.inner_port(candidate)
         fronting.point(running, deployment, port=port, undoing=undoing)
+        front = health.at(deployment.site.port)
         try:
             health.wait_until(
-                lambda: health.misidentified(deployment.port, deployment),
+                lambda: health.misidentified(front, deployment),
                 within=_SWITCH_SECONDS,
                 clock=clock,
             )
         except TargetError as error:
-            subject = f"the front on port {deployment.port}"
+            subject = f"the front on port {deployment.site.port}"
             raise containers.with_log(subject, error, running, help=_FRONT_HELP) from error
 
 
-def observe(app: str, environment: str, port: int, /) -> Observed | None:
+def observe(site: Site, /, requests: tuple[Request, ...] = ()) -> Observed | None:
     """Return what answers on the environment's port, and beside it what the engine believes.
 
     An engine that cannot be asked takes away its own facts, and no other.
     """
-    answers = health.observe(app, port)
-    label, image = _believed(app, environment)
+    answers = health.observe(health.at(site.port), site.app, requests)
+    label, image = _believed(site)
     if answers is None and label == "":
         return None
     seen = answers or Observed("", "", healthy=False, detail="nothing answers")
@@ -112,8 +137,7 @@ def observe(app: str, environment: str, port: int, /) -> Observed | None:
 
 
 def remove(
-    app: str,
-    environment: str,
+    site: Site,
     /,
     keep: frozenset[str],
     *,
@@ -126,25 +150,25 @@ def remove(
     Raises:
         TargetError: traffic still goes to a release that would be removed; nothing was stopped.
     """
-    with engine(f"cleaning {environment} of {app}") as client:
-        serving = fronting.pointer(client, app, environment)
+    with engine(f"cleaning {site.environment} of {site.app}") as client:
+        serving = fronting.pointer(client, site)
         if keep and serving is not None and serving.release_id not in keep:
             raise TargetError(
-                f"traffic of {app} in {environment} still goes to {serving.release_id}",
+                f"traffic of {site.app} in {site.environment} still goes to {serving.release_id}",
                 help="run `xtask resume` to finish or undo the interrupted release",
             )
-        _stop_others(client, app, environment, keep=keep, clock=clock)
+        _stop_others(client, site, keep=keep, clock=clock)
         if serving is not None:
-            fronting.remove_others(client, app, environment, port=serving.published)
+            fronting.remove_others(client, site, port=serving.published)
         if not keep:
-            containers.dismantle(client, app, environment)
+            containers.dismantle(client, site)
 
 
-def _believed(app: str, environment: str) -> tuple[str | None, str | None]:
+def _believed(site: Site) -> tuple[str | None, str | None]:
     """Return the release that gets the traffic and the image of its task, as the engine says."""
     try:
-        with engine(f"looking at {environment} of {app}") as client:
-            serving = containers.find_serving(client, app, environment)
+        with engine(f"looking at {site.environment} of {site.app}") as client:
+            serving = containers.find_serving(client, site)
     except TargetError:
         return None, None
     if serving is None:
@@ -157,17 +181,17 @@ def _applied(client: DockerClient, deployment: Deployment) -> Container:
     found = containers.find_release(client, deployment)
     if found is None or found.status != "running":
         raise TargetError(
-            f"{deployment.release_id} does not run in {deployment.environment}",
+            f"{deployment.release_id} does not run in {deployment.site.environment}",
             help="promote it again: the candidate was removed or has stopped",
         )
     return found
 
 
 def _stop_others(
-    client: DockerClient, app: str, environment: str, *, keep: frozenset[str], clock: health.Clock
+    client: DockerClient, site: Site, *, keep: frozenset[str], clock: health.Clock
 ) -> None:
     """Give requests that the front has just handed over time to arrive, then stop and remove."""
-    wanted = naming.selecting(naming.labels(app, environment, "release"))
+    wanted = naming.selecting(naming.labels(site, "release"))
     found = client.containers.list(all=True, filters=wanted)
     others = [each for each in found if each.labels.get(naming.RELEASE) not in keep]
     if any(each.status == "running" for each in others):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import RefusedError, TargetError
-from xtask.release import fronting, hardening, health, naming
-from xtask.release.deployment import READY_PATH
-from xtask.release.engine import absence_allowed
+from xtask.release import health, naming
+from xtask.release.docker import fronting, hardening
+from xtask.release.docker.engine import absence_allowed
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
-    from xtask.release.deployment import Deployment
+    from xtask.release.deployment import Deployment, Site
 
 _LOG_LINES: Final = 20
 _REPAIR: Final = "what served before still does; repair the module, build and promote again"
@@ -34,10 +34,9 @@ class Slot(NamedTuple):
 
 def ensure_network(client: DockerClient, deployment: Deployment) -> None:
     """Make the environment's own network unless it is there."""
-    app, environment = deployment.app, deployment.environment
-    wanted = naming.labels(app, environment)
+    wanted = naming.labels(deployment.site)
     if not client.networks.list(filters=naming.selecting(wanted)):
-        name = naming.prefix(app, environment)
+        name = naming.prefix(deployment.site)
         client.networks.create(name, check_duplicate=True, labels=wanted)
 
 
@@ -45,7 +44,7 @@ def ensure_release(client: DockerClient, deployment: Deployment, image: str) -> 
     """Return the deployment's container: the one an interrupted run left, or a new one."""
     found = find_release(client, deployment)
     if found is None:
-        data = f"{naming.prefix(deployment.app, deployment.environment)}-data"
+        data = f"{naming.prefix(deployment.site)}-data"
         slot = Slot(naming.candidate(deployment), "release", data)
         evict(client, deployment, slot)
         found = create(client, deployment, image, slot)
@@ -59,12 +58,12 @@ def find_release(client: DockerClient, deployment: Deployment) -> Container | No
     return found if found is not None and wanted.items() <= found.labels.items() else None
 
 
-def find_serving(client: DockerClient, app: str, environment: str) -> Container | None:
+def find_serving(client: DockerClient, site: Site) -> Container | None:
     """Return the container to which the environment's front sends traffic, in whatever state."""
-    pointer = fronting.pointer(client, app, environment)
+    pointer = fronting.pointer(client, site)
     if pointer is None:
         return None
-    wanted = {**naming.labels(app, environment, "release"), naming.RELEASE: pointer.release_id}
+    wanted = {**naming.labels(site, "release"), naming.RELEASE: pointer.release_id}
     found = client.containers.list(all=True, filters=naming.selecting(wanted))
     return found[0] if found else None
 
@@ -78,7 +77,7 @@ def evict(client: DockerClient, deployment: Deployment, slot: Slot) -> None:
     found = named(client, slot.name)
     if found is None:
         return
-    ours = naming.labels(deployment.app, deployment.environment, slot.role)
+    ours = naming.labels(deployment.site, slot.role)
     if not ours.items() <= found.labels.items():
         raise RefusedError(
             f"the name {found.name} belongs to a container that xtask did not make",
@@ -93,26 +92,21 @@ def create(client: DockerClient, deployment: Deployment, image: str, slot: Slot)
     Raises:
         TargetError: the image does not say on which one port it listens.
     """
-    app, environment = deployment.app, deployment.environment
     if slot.data is not None:
-        client.volumes.create(slot.data, labels=naming.labels(app, environment, "data"))
-    network = naming.prefix(app, environment)
+        client.volumes.create(slot.data, labels=naming.labels(deployment.site, "data"))
+    network = naming.prefix(deployment.site)
     endpoint = client.api.create_endpoint_config(aliases=[naming.alias(deployment)])
     return client.containers.create(
         image,
         name=slot.name,
         labels=naming.release_labels(deployment, slot.role),
-        environment={
-            "XTASK_RELEASE_ID": deployment.release_id,
-            "XTASK_MANIFEST_HASH": deployment.manifest_hash,
-            "XTASK_IMAGE_DIGEST": deployment.image_digest,
-        },
+        environment=deployment.environ,
         network=network,
         networking_config={network: endpoint},
         ports={f"{_exposed_port(client, deployment, image)}/tcp": ("127.0.0.1", slot.port)},
         volumes=[f"{slot.data}:/data" if slot.data else "/data"],
         **hardening.CONFINED,
-        **hardening.RELEASE_LIMITS,
+        **hardening.limited(deployment.configuration.limits),
     )
 
 
@@ -139,18 +133,21 @@ def published_port(container: Container) -> int | None:
 def start_healthy(
     container: Container, deployment: Deployment, *, clock: health.Clock, within: float
 ) -> int:
-    """Start the container; return its loopback port once it is ready and says who it should be.
+    """Start the container; return its loopback port once it is what it should be.
+
+    That is: ready, this release by its own word, and with the right answers to its requests.
 
     Raises:
-        TargetError: it exited, is not ready `within` seconds, or is something else; with its log.
+        TargetError: it exited, is not ready `within` seconds, is something else, or answers
+            wrong; with its log.
     """
     if container.status != "running":
         container.start()
     subject = f"release {deployment.release_id}"
     try:
-        health.wait_until(lambda: _unready(container, READY_PATH), within=within, clock=clock)
+        health.wait_until(lambda: _unready(container), within=within, clock=clock)
         port = published_port(container)
-        wrong = health.misidentified(port, deployment) if port else "it exited"
+        wrong = _wrong(health.at(port), deployment) if port else "it exited"
     except TargetError as error:
         raise with_log(subject, error, container) from error
     if port is None or wrong is not None:
@@ -163,18 +160,18 @@ def keep_running(container: Container) -> None:
     container.update(restart_policy=dict(hardening.RESTARTED))
 
 
-def dismantle(client: DockerClient, app: str, environment: str) -> None:
+def dismantle(client: DockerClient, site: Site) -> None:
     """Remove the environment's fronts, pointer and network, of which none needs to exist."""
-    for each in fronting.find(client, app, environment):
+    for each in fronting.find(client, site):
         each.remove(force=True)
-    remove_network(client, app, environment)
+    remove_network(client, site)
     with absence_allowed():
-        client.volumes.get(fronting.volume(app, environment)).remove()
+        client.volumes.get(fronting.volume(site)).remove()
 
 
-def remove_network(client: DockerClient, app: str, environment: str) -> None:
+def remove_network(client: DockerClient, site: Site) -> None:
     """Remove the environment's network, which no container may still use."""
-    for network in client.networks.list(filters=naming.selecting(naming.labels(app, environment))):
+    for network in client.networks.list(filters=naming.selecting(naming.labels(site))):
         network.remove()
 
 
@@ -191,7 +188,7 @@ def with_log(
     return TargetError(f"{subject}: {error.message}; {log}", help=help)
 
 
-def _unready(container: Container, path: str) -> str | None:
+def _unready(container: Container) -> str | None:
     """Return what is missing; the port is asked anew, since a restart changes it.
 
     Raises:
@@ -202,7 +199,12 @@ def _unready(container: Container, path: str) -> str | None:
         state = container.attrs["State"]
         killed = " (killed: out of memory)" if state["OOMKilled"] else ""
         raise TargetError(f"exited with code {state['ExitCode']}{killed}")
-    return health.unready(port, path) if port else "no port yet"
+    return health.unready(health.at(port)) if port else "no port yet"
+
+
+def _wrong(ask: health.Ask, deployment: Deployment) -> str | None:
+    wrong = health.misidentified(ask, deployment)
+    return wrong or health.unanswered(ask, deployment.requests)
 
 
 def _exposed_port(client: DockerClient, deployment: Deployment, image: str) -> int:

@@ -102,13 +102,13 @@ def ensure_image(deployment: Deployment) -> str:
         TargetError: the engine refuses the archive.
     """
     with engine(f"loading {deployment.image_reference}", timeout=_LOAD_SECONDS) as client:
-        if (found := _find(client, deployment)) is not None:
+        if (found := find_image(client, deployment)) is not None:
             return found
         if known := _layers_held(client, deployment.layers):
             _try_delta(client, deployment, known)
-        if (found := _find(client, deployment)) is None:
+        if (found := find_image(client, deployment)) is None:
             loaded = client.images.load(deployment.archive(frozenset()))
-            found = _find(client, deployment)
+            found = find_image(client, deployment)
     if found is None:
         made = ", ".join(sorted(image.id for image in loaded)) or "nothing"
         raise UntrustedError(
@@ -127,7 +127,8 @@ def _try_delta(client: DockerClient, deployment: Deployment, known: frozenset[st
         client.images.load(deployment.archive(known))
 
 
-def _find(client: DockerClient, deployment: Deployment) -> str | None:
+def find_image(client: DockerClient, deployment: Deployment) -> str | None:
+    """Return the engine's ID of the deployment's image, `None` when it has not got it."""
     for digest in (deployment.config_digest, deployment.image_digest):
         with absence_allowed():
             image_id: str = client.api.inspect_image(digest)["Id"]

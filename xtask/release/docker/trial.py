@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xtask.release import containers, health, naming
-from xtask.release.engine import absence_allowed, engine, ensure_image
+from xtask.release import health, naming
+from xtask.release.docker import containers
+from xtask.release.docker.engine import absence_allowed, engine, ensure_image
 
 if TYPE_CHECKING:
-    from xtask.release.deployment import Deployment
+    from xtask.release.deployment import Deployment, Site
 
 _ROLE: Final = "trial"
 _READY_SECONDS: Final = 60.0
@@ -30,7 +31,7 @@ def run(
 ) -> Running:
     """Start the deployment's image; return when it is ready. A trial that runs is replaced.
 
-    `deployment.port` is the loopback port, 0 for one that the engine chooses.
+    The port of its site is the loopback port, 0 for one that the engine chooses.
 
     Raises:
         TargetError: the engine refuses, or the image does not become ready; no container stays.
@@ -39,8 +40,8 @@ def run(
     image = ensure_image(deployment)
     with engine(f"running {deployment.image_reference}") as client:
         containers.ensure_network(client, deployment)
-        name = naming.prefix(deployment.app, deployment.environment)
-        slot = containers.Slot(name, _ROLE, port=deployment.port or None)
+        name = naming.prefix(deployment.site)
+        slot = containers.Slot(name, _ROLE, port=deployment.site.port or None)
         containers.evict(client, deployment, slot)
         started = containers.create(client, deployment, image, slot)
         try:
@@ -51,14 +52,14 @@ def run(
         return Running(f"http://127.0.0.1:{port}/", str(started.id))
 
 
-def stop(app: str, environment: str) -> bool:
+def stop(site: Site) -> bool:
     """Stop and remove the trial with its data and its network; return whether there was one."""
-    with engine(f"stopping the trial of {app}") as client:
-        wanted = naming.selecting(naming.labels(app, environment, _ROLE))
+    with engine(f"stopping the trial of {site.app}") as client:
+        wanted = naming.selecting(naming.labels(site, _ROLE))
         found = client.containers.list(all=True, filters=wanted)
         for each in found:
             with absence_allowed():
                 each.stop(timeout=_STOP_SECONDS)
                 each.remove(force=True, v=True)
-        containers.remove_network(client, app, environment)
+        containers.remove_network(client, site)
         return bool(found)
