@@ -76,7 +76,7 @@ def test_a_bundle_that_speaks_of_another_image_is_not_believed(office: Office) -
 
 
 def broken(deployment: Deployment, /, **_: object) -> None:
-    if deployment.environment == "staging":
+    if deployment.site.environment == "staging":
         raise TargetError("the engine is gone")
 
 
