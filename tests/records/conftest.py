@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -58,7 +57,7 @@ class Shop(NamedTuple):
         return self.records.begin_build(wanted(name), CLAIM, alone=alone)
 
     def queued(self, name: str, priority: int = 0) -> Build:
-        request = replace(wanted(name), priority=priority)
+        request = wanted(name)._replace(priority=priority)
         return self.records.request_build(request)[0]
 
     def built(self, name: str) -> Build:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,7 +68,7 @@ def story(builds: Attempts) -> list[object]:
     said.append(first)
     builds.advance_build(first, "layers", 50)
     refused("advance_build", first, "package", 10)
-    refused("advance_build", replace(first, id="nobody"), "package", 10)
+    refused("advance_build", first._replace(id="nobody"), "package", 10)
     with pytest.raises(RefusedError) as twice:
         running(builds, "a")
     said.extend([twice.value.message, running(builds, "a", alone=True)])

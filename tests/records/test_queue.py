@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -208,4 +207,4 @@ def test_lines_are_numbered_in_the_order_in_which_they_are_said(shop: Shop) -> N
 def test_a_token_that_was_never_given_is_refused(shop: Shop) -> None:
     build = shop.running("a")
     with pytest.raises(RefusedError, match="in the hands of builder"):
-        shop.records.advance_build(replace(build, lease_token=9), "image", 90)
+        shop.records.advance_build(build._replace(lease_token=9), "image", 90)

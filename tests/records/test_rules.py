@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from typing import get_args
 
@@ -112,7 +111,7 @@ class History:
         if works:
             if old:
                 ended: ReleaseStatus = "rolled_back" if restores else "superseded"
-                self.rows[old.id] = replace(old, status=ended)
+                self.rows[old.id] = old._replace(status=ended)
             self.active = new
 
 

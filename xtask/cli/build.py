@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtask.cli.command import Command, at_most, option
@@ -97,7 +96,7 @@ def _document(built: Built, stages: list[Stage]) -> dict[str, Any]:
             }
             for module in row.modules
         ],
-        "modules_delta": asdict(row.modules_delta),
+        "modules_delta": row.modules_delta._asdict(),
         "stages": [
             {
                 "name": stage.name,

@@ -107,7 +107,7 @@ def _place(release: Release) -> str:
 
 
 def _brought(found: Brought) -> dict[str, Any]:
-    return {"module": asdict(found.module), "release": released.document(found.release)}
+    return {"module": found.module._asdict(), "release": released.document(found.release)}
 
 
 def _bringers(found: list[Brought]) -> str:

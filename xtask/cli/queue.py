@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtask.cli.command import LIMIT, Command, at_most, option
@@ -92,7 +91,7 @@ def _row(build: Build) -> list[str]:
 
 def _document(build: Build) -> dict[str, Any]:
     found = {key: getattr(build, key) for key in _LISTED}
-    return found | {"modules_delta": asdict(build.modules_delta)}
+    return found | {"modules_delta": build.modules_delta._asdict()}
 
 
 def _facts(build: Build) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def lines(rows: Iterable[tuple[str, object]], indent: int = 0, width: int = _KEY
 def document(release: Release) -> dict[str, Any]:
     """Return a release as a JSON value."""
     found = {key: getattr(release, key) for key in _LISTED}
-    return found | {"modules_delta": asdict(release.modules_delta)}
+    return found | {"modules_delta": release.modules_delta._asdict()}
 
 
 def summary(release: Release, given: Sequence[Approval] = ()) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -178,7 +177,7 @@ class Attempts(ABC):
                 config_digest=config_digest,
                 image_ref=image_ref,
                 bundle=bundle,
-                modules=[asdict(module) for module in modules],
+                modules=[module._asdict() for module in modules],
             )
 
     def fail_build(self, build: Build, error: str) -> Build:
@@ -252,8 +251,8 @@ class Attempts(ABC):
             "progress": 0,
             "profile": request.profile,
             "manifest_hash": request.manifest_hash,
-            "modules": [asdict(module) for module in request.modules],
-            "modules_delta": asdict(rules.modules_delta(before, request.modules)),
+            "modules": [module._asdict() for module in request.modules],
+            "modules_delta": rules.modules_delta(before, request.modules)._asdict(),
             "requested_by": request.actor,
             "reason": request.reason,
             "revision": request.revision,

@@ -5,7 +5,6 @@ Each writer locks the environment's row before it reads a status.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select
@@ -158,7 +157,7 @@ def modules_delta(
         for row in connection.execute(_modules, ids)
     }
     then = found[before.build_id] if before else ()
-    return asdict(rules.modules_delta(then, found[build_id]))
+    return rules.modules_delta(then, found[build_id])._asdict()
 
 
 def require_reason(reason: str) -> None:

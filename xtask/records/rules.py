@@ -20,7 +20,6 @@ the schema refuses to everybody.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from xtask.errors import RefusedError
@@ -152,9 +151,8 @@ def rollback_window(
     window: list[Release] = []
     while len(window) < steps and (back := rollback_target(active, known)):
         window.append(back)
-        imagined[active.id] = replace(active, status="rolled_back")
-        after = replace(
-            active,
+        imagined[active.id] = active._replace(status="rolled_back")
+        after = active._replace(
             id=f"after {active.id}",
             kind="rollback",
             image_digest=back.image_digest,

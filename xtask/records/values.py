@@ -5,7 +5,6 @@ Dates are UTC, ISO 8601 with milliseconds and `Z`, so that their text sorts by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -24,8 +23,7 @@ MigrationClass = Literal["none", "additive", "maintenance"]
 HoldKind = Literal["environment", "retain"]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildModule:
+class BuildModule(NamedTuple):
     """One module of a build; the layer is known once the build has succeeded."""
 
     id: str
@@ -34,8 +32,7 @@ class BuildModule:
     layer_digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModulesDelta:
+class ModulesDelta(NamedTuple):
     """How two module lists differ: versions by id, (before, after) for what both have."""
 
     added: Mapping[str, str]
@@ -44,7 +41,7 @@ class ModulesDelta:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> ModulesDelta:
-        """Return the delta that `dataclasses.asdict` and JSON had written."""
+        """Return the delta that `_asdict` and JSON had written."""
         return cls(
             added=dict(sorted(document["added"].items())),
             removed=dict(sorted(document["removed"].items())),
@@ -52,8 +49,7 @@ class ModulesDelta:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
+class BuildRequest(NamedTuple):
     """Somebody wants a bundle of a manifest.
 
     Args:
@@ -75,8 +71,7 @@ class BuildRequest:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """What is done to make one bundle; the digests are there exactly when it succeeded.
 
     `attempt` counts the builders that had it. `lease_token` grows with each of them: who writes
@@ -112,14 +107,13 @@ class Build:
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> Build:
         """Return the build of a row whose JSON columns are decoded; other columns are ignored."""
-        values = {field.name: row[field.name] for field in fields(cls)}
+        values = {name: row[name] for name in cls._fields}
         values["modules"] = tuple(BuildModule(**module) for module in row["modules"])
         values["modules_delta"] = ModulesDelta.from_json(row["modules_delta"])
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseRequest:
+class ReleaseRequest(NamedTuple):
     """Somebody wants a build to serve an environment.
 
     Args:
@@ -160,8 +154,7 @@ class ReleaseRequest:
     seen: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """One attempt to make one build serve one environment.
 
     Generation, predecessor and module delta are those of the moment when its deployment began;
@@ -202,13 +195,12 @@ class Release:
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> Release:
         """Return the release of a row whose JSON column is decoded; other columns are ignored."""
-        values = {field.name: row[field.name] for field in fields(cls)}
+        values = {name: row[name] for name in cls._fields}
         values["modules_delta"] = ModulesDelta.from_json(row["modules_delta"])
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(NamedTuple):
     """One person's yes to one plan."""
 
     release_id: str
@@ -217,8 +209,7 @@ class Approval:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """What must not change: an environment that was rolled back, or bytes that must stay.
 
     `manifest_hash` is what the environment was rolled back from, or what is retained.
@@ -238,8 +229,7 @@ class Hold:
     lifted_at: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One line of the log: who did what to which subject; sealed into a chain of hashes.
 
     `facts` is the canonical JSON of what never changes about the subject. `seq` counts from 1

@@ -127,8 +127,8 @@ def _publish(
 
     records.advance_build(row, "publish", 97)
     image = product.image
-    made = replace(
-        row, image_digest=image.digest, config_digest=image.config_digest,
+    made = row._replace(
+        image_digest=image.digest, config_digest=image.config_digest,
         image_ref=image.reference, bundle=product.bundle,
     )  # fmt: skip
     publish(settings, progress, made)

@@ -5,7 +5,7 @@ Only this reads what `gates` decides about. Nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,7 +95,7 @@ class Plan:
             "port": step.port,
             "active": [active.id, active.generation] if active else None,
             "restores_release_id": step.restores,
-            "modules_delta": asdict(self.delta),
+            "modules_delta": self.delta._asdict(),
             "migration_class": self.distance.migration_class,
         }
 

@@ -6,7 +6,6 @@ down when the release that it leaves was promoted.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import sha256_of
@@ -165,8 +164,8 @@ def _carry_out(
 ) -> Release:
     """Record the intent, then apply, switch, observe, commit; with approvals, only ask for them."""
     build = plan.step.build.id if plan.step.kind == "promote" else ""
-    request = replace(
-        plan.request(actor=settings.actor, reason=wish.reason, waivers=wish.waivers),
+    wanted = plan.request(actor=settings.actor, reason=wish.reason, waivers=wish.waivers)
+    request = wanted._replace(
         key=wish.key,
         request_digest=_command(wish, plan.step.kind, build) if wish.key else None,
     )
