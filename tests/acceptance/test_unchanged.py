@@ -86,9 +86,9 @@ def test_a_file_that_is_as_young_as_the_build_is_not_trusted(tmp_path: Path) -> 
     write(tmp_path, {"young.py": ""})
     found = signature(tmp_path / "young.py")
     assert found is not None
-    remember(tmp_path / "cache", FOUND, [tmp_path / "young.py"], found[1] + 1)
+    remember(tmp_path / "cache", FOUND, [f"{tmp_path}/young.py"], found[1] + 1)
     assert recall(tmp_path / "cache", tmp_path)[0] is None
-    remember(tmp_path / "cache", FOUND, [tmp_path / "missing.py"], found[1] + LATER)
+    remember(tmp_path / "cache", FOUND, [f"{tmp_path}/missing.py"], found[1] + LATER)
     assert recall(tmp_path / "cache", tmp_path)[0] is None
 
 
@@ -96,7 +96,7 @@ def test_a_young_file_is_named_unless_another_has_changed(tmp_path: Path) -> Non
     write(tmp_path, {"young.py": "", "old.py": ""})
     found = signature(tmp_path / "young.py")
     assert found is not None
-    files = [tmp_path / "young.py"]
+    files = [f"{tmp_path}/young.py"]
     remember(tmp_path / "cache", FOUND, files, found[1] + 1)
     _, why = recall(tmp_path / "cache", tmp_path)
     assert why == "too new to trust their times: young.py"

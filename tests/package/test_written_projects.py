@@ -164,7 +164,7 @@ def test_what_a_running_product_writes_is_no_source(tmp_path: Path) -> None:
     workspace.write(found.root, {"data/more.txt": "", "data/deep/x": ""})
     assert before == source_files(found.root, not_sources(found))
     looked_at = source_paths(found.root, not_sources(found))
-    assert [path for path in looked_at if "data" in path.parts] == []
+    assert [path for path in looked_at if "/data" in path] == []
     workspace.write(found.root, {"services/data/x": ""})
     assert before != source_files(found.root, not_sources(found))
 

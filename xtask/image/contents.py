@@ -23,7 +23,7 @@ from xtask.image.workers import require_going
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from installer.sources import WheelFile
@@ -93,7 +93,7 @@ def wheel_entries(
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def may_overlap(owners: Iterable[Sequence[str]]) -> bool:
+def may_overlap(owners: Iterable[Collection[str]]) -> bool:
     """Return whether paths of two owners may be in each other's way: no is certain, and quick."""
     files: set[str] = set()
     folders: set[str] = set()

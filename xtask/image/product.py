@@ -7,9 +7,6 @@ before, once for all.
 from __future__ import annotations
 
 import json
-import os
-import posixpath
-import shutil
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import canonical_json, hex_of, sha256, sha256_file, sha256_of, sha256_of_files
 from xtask.errors import UntrustedError
-from xtask.files import temporary_folder
+from xtask.files import write_cache
 from xtask.image.base.rootfs import APP_ID
 from xtask.image.layer import Entry, Layer, directory, write_layer
 from xtask.image.secrets.rules import version as secret_rules
@@ -25,14 +22,14 @@ from xtask.image.workers import require_going
 from xtask.receipts import write_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from xtask.image.layout import Layout
     from xtask.image.secrets.search import Finding
     from xtask.receipts import Inputs, Receipts
 
 SITE = "app/site"
-_BUFFER = 1 << 16
+_RECEIPT, _UNPACKED = "receipt.json", "unpacked"
 _LAYER = {"diff_id": str, "digest": str, "size": int, "media_type": str}
 # What decides which bytes the layers have: another version of them makes other layers.
 _RECIPE = ("bytecode", "contents", "layer", "product", "ustar")
@@ -57,16 +54,24 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProductLayer:
-    """A layer, the paths in it, and a folder with its part of the module path; `cached` or new."""
+    """A layer, the bytes of each file in it by path, and what else is kept of it; `cached` or new.
+
+    `unpacked` is a folder for its files, see `xtask.image.site`.
+    """
 
     layer: Layer
-    paths: tuple[str, ...]
-    site: Path
+    sizes: Mapping[str, int]
+    unpacked: Path
     cached: bool
     findings: tuple[Finding, ...] = ()
     """What in it looks like a secret, and was not refused."""
     reason: str = ""
     """Why it had to be made."""
+
+    @property
+    def site(self) -> Path:
+        """Its part of the module path, once it is unpacked."""
+        return self.unpacked / SITE
 
 
 def wheels_layer(  # noqa: PLR0913 - what decides its bytes, and who looks at them
@@ -188,18 +193,11 @@ def _made_once(  # noqa: PLR0913, PLR0917 - what decides a layer, and who is ask
     if guard:
         guard.refuse(findings)
     layer = write_layer(layout, made, sync=False)
-    paths = sorted(entry.path for entry in made)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(folder.parent, "new") as temporary:
-        _unpack(made, f"{temporary}/new")
-        receipt = {"layer": asdict(layer), "paths": paths, "findings": findings}
-        receipt["sizes"] = {e.path: len(e.content) for e in made if isinstance(e.content, bytes)}
-        write_inputs(temporary / "new", why.inputs)
-        (temporary / "new" / "receipt.json").write_bytes(canonical_json(receipt))
-        shutil.rmtree(folder, ignore_errors=True)
-        (temporary / "new").rename(folder)
-    reason = why.reason(key)
-    return ProductLayer(layer, tuple(paths), folder / SITE, False, findings, reason)  # noqa: FBT003
+    sizes = {entry.path: len(entry.content) for entry in made if isinstance(entry.content, bytes)}
+    write_inputs(folder, why.inputs)
+    receipt = {"layer": asdict(layer), "sizes": sizes, "findings": findings}
+    write_cache(folder / _RECEIPT, canonical_json(receipt))
+    return ProductLayer(layer, sizes, folder / _UNPACKED, False, findings, why.reason(key))  # noqa: FBT003
 
 
 def _look_through(
@@ -227,22 +225,16 @@ def _look_through(
 
 
 def _recall(folder: Path, layout: Layout) -> ProductLayer | None:
-    """Return what was made before, unless a loss of power has left less of it.
-
-    Nobody waits for the disk to have thousands of small files that can be made anew: sizes tell.
-    """
     from xtask.image.secrets.search import read_findings  # noqa: PLC0415 - start-up
 
     try:
-        receipt = json.loads((folder / "receipt.json").read_bytes())
-        if any(os.stat(f"{folder}/{path}").st_size != n for path, n in receipt["sizes"].items()):  # noqa: PTH116 - thousands
-            return None
-        layer, paths = _read_layer(receipt["layer"]), _read_paths(receipt["paths"])
+        receipt = json.loads((folder / _RECEIPT).read_bytes())
+        layer, sizes = _read_layer(receipt["layer"]), _read_sizes(receipt["sizes"])
         findings = tuple(read_findings(receipt["findings"]))
         is_there = layout.has(layer.digest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UntrustedError):
         return None
-    known = ProductLayer(layer, paths, folder / SITE, cached=True, findings=findings)
+    known = ProductLayer(layer, sizes, folder / _UNPACKED, cached=True, findings=findings)
     return known if is_there else None
 
 
@@ -252,21 +244,7 @@ def _read_layer(document: Mapping[str, Any]) -> Layer:
     return Layer(**document)
 
 
-def _read_paths(document: object) -> tuple[str, ...]:
-    if not isinstance(document, list) or not all(isinstance(path, str) for path in document):
-        raise ValueError("these are no paths")
-    return tuple(document)
-
-
-def _unpack(entries: Iterable[Entry], root: str) -> None:
-    """Write entries as files, for the import check to read."""
-    made: set[str] = set()
-    for entry in entries:
-        require_going()
-        if isinstance(entry.content, bytes):
-            folder, path = f"{root}/{posixpath.dirname(entry.path)}", f"{root}/{entry.path}"
-            if folder not in made:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - thousands of small files
-                made.add(folder)
-            with open(path, "xb", buffering=_BUFFER) as stream:  # noqa: PTH123
-                stream.write(entry.content)
+def _read_sizes(document: Mapping[str, Any]) -> dict[str, int]:
+    if {type(value) for value in document.values()} - {int}:
+        raise ValueError("these are no sizes")
+    return dict(document)

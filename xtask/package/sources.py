@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.digest import hex_of, sha256, sha256_file, sha256_of
@@ -20,6 +19,7 @@ from xtask.process import ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from xtask.manifest.entries import GitSource
     from xtask.manifest.module import Module
@@ -78,9 +78,9 @@ def source_files(
     return tuple(sorted(found))
 
 
-def source_paths(root: Path, left_out: Collection[str] = _BUILT) -> list[Path]:
-    """Return what decides the files of a module's folder: itself, the folders in it, the files."""
-    return [root, *(Path(entry.path) for entry, _ in _walk(root, "", left_out))]
+def source_paths(root: Path, left_out: Collection[str] = _BUILT) -> list[str]:
+    """Return the paths of what decides a module's files: its folder, those in it, the files."""
+    return [str(root), *(entry.path for entry, _ in _walk(root, "", left_out))]
 
 
 def _walk(

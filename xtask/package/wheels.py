@@ -152,11 +152,13 @@ class WheelBuilder:
         """Return the wheel of each project by module name, built in parallel.
 
         Args:
-            meanwhile: what else there is to do while another process builds the only one.
+            meanwhile: what else there is to do while other processes build.
 
         Raises:
             BuildError: a back end failed.
         """
+        if self._started:
+            meanwhile()
         built = {name: future.result() for name, future in self._started.items()}
         for project in self._missing:
             if project.name not in built:

@@ -290,6 +290,7 @@ def test_rules_are_kept_without_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = rules(tmp_path)
+    rules.cache_clear()
     monkeypatch.setattr("xtask.image.secrets.rules._library", lambda: pytest.fail("asked again"))
     assert rules(tmp_path) == first
     assert version().startswith("sha256:")
@@ -303,5 +304,6 @@ def test_kept_rules_of_another_shape_are_made_anew(tmp_path: Path, kept: str) ->
     (file,) = (tmp_path / "secrets").iterdir()
     good = file.read_bytes()
     file.write_text(kept)
+    rules.cache_clear()
     assert rules(tmp_path) == first
     assert file.read_bytes() == good

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xtask.image.evidence.distributions import Licences
 from xtask.image.evidence.sbom import sbom
-from xtask.pipeline.building.attest import Made, contents
+from xtask.pipeline.building.attest import Made, contents, described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,8 @@ def made(folder: Path, *platforms: str) -> Made:
     layers = {one: {"wheels": SimpleNamespace(site=folder / one)} for one in platforms}
     image = SimpleNamespace(digest="sha256:" + "2" * 64)
     planned = SimpleNamespace(plan=plan)
-    return Made(cast("Any", planned), cast("Any", image), {}, {}, cast("Any", layers))
+    there = described(cast("Any", layers))
+    return Made(cast("Any", planned), cast("Any", image), {}, {}, there)
 
 
 def test_of_two_descriptions_of_a_package_the_same_one_counts_everywhere(tmp_path: Path) -> None:

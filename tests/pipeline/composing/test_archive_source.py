@@ -161,4 +161,6 @@ def test_an_archive_decides_whether_anything_has_changed(tmp_path: Path) -> None
     found.generated.mkdir()
     root = composed.selection.modules[0].root
     assert root
-    assert {tmp_path / PATH, root, root / "module.toml"} <= {*planning.inputs(composed, found)}
+    assert {f"{tmp_path}/{PATH}", str(root), f"{root}/module.toml"} <= {
+        *planning.inputs(composed, found)
+    }

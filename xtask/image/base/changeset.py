@@ -62,10 +62,17 @@ class Member(NamedTuple):
 class Changeset:
     """An open layer; `members` are read once, in order, and `diff_id` is known after the last."""
 
-    def __init__(self, stream: IO[bytes], name: str, *, compressed: bool) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        name: str,
+        *,
+        compressed: bool,
+        help: str = "name another base image",  # noqa: A002 - the word users read
+    ) -> None:
         """Read `stream`, which is gzip when `compressed`; messages call the layer `name`."""
         self._stream = gzip.GzipFile(fileobj=stream) if compressed else stream
-        self._name = name
+        self._name, self._help = name, help
         self._sha256 = hashlib.sha256()
         self._read = 0
         self._left = 0
@@ -216,7 +223,7 @@ class Changeset:
         return data
 
     def _wrong(self, what: str) -> UntrustedError:
-        return UntrustedError(f"{self._name} {what}", help="name another base image")
+        return UntrustedError(f"{self._name} {what}", help=self._help)
 
 
 def _text(field: bytes) -> str:

@@ -30,6 +30,8 @@ _GUESSES = frozenset(
 # From each `//` of a line it looks at all white space after that line: ours, below, from one place.
 _SLOW = frozenset({"NPM tokens"})
 _FIELDS = [str, str, int, str]
+# As a plain number: to combine members of an enumeration takes longer than most searches.
+_IGNORE_CASE = re.IGNORECASE.value
 PRIVATE_KEY = "Private Key"
 _ADDED = (
     (PRIVATE_KEY, r"BEGIN ENCRYPTED PRIVATE KEY"),
@@ -60,6 +62,11 @@ class Rule(NamedTuple):
     part: str
 
     @property
+    def ignores_case(self) -> bool:
+        """Whether upper and lower case are the same to it."""
+        return bool(self.flags & _IGNORE_CASE)
+
+    @property
     def pattern(self) -> re.Pattern[str]:
         """What finds it; compiled when it is asked for, because most texts ask for few of them."""
         return _compiled(self.text, self.flags)
@@ -87,6 +94,7 @@ def version() -> str:
     return sha256_of_files([*sorted(detectors), *sorted(Path(__file__).parent.glob("*.py"))])
 
 
+@functools.lru_cache(maxsize=1)
 def rules(cache: Path) -> tuple[Rule, ...]:
     """Return every rule.
 

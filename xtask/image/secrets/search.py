@@ -89,7 +89,7 @@ def search(path: str, data: bytes, rules: Sequence[Rule]) -> list[Finding]:
     for line, start, text in _pieces(_text(data)):
         lower = text.lower()
         for rule in rules:
-            if rule.part not in (lower if rule.flags & re.IGNORECASE else text):
+            if rule.part not in (lower if rule.ignores_case else text):
                 continue
             for match in rule.pattern.finditer(text):
                 if _is_secret(rule, match):

@@ -48,16 +48,17 @@ PREDICATE = "in-toto.io/predicate-type"
 
 
 class Made(NamedTuple):
-    """What a build has made: its image, and the wheels and layers in it, by platform and name.
+    """What a build has made: its image, and the wheels in it by platform and name.
 
-    `files` are those of the bundle by path, without the evidence.
+    `files` are those of the bundle by path, without the evidence; `described` says what `described`
+    found in the layers.
     """
 
     planned: Planned
     image: Image
     files: dict[str, bytes]
     wheels: Mapping[str, Mapping[str, Wheel]]
-    layers: Mapping[str, Mapping[str, ProductLayer]]
+    described: tuple[Distribution, ...]
 
     @property
     def distinct_wheels(self) -> dict[str, tuple[Wheel, ...]]:
@@ -67,11 +68,6 @@ class Made(NamedTuple):
             for name, wheel in some.items():
                 found.setdefault(name, {})[wheel.digest] = wheel
         return {name: tuple(each[one] for one in sorted(each)) for name, each in found.items()}
-
-    @property
-    def sites(self) -> frozenset[Path]:
-        """The folders that hold what the layers of all platforms hold."""
-        return frozenset(layer.site for some in self.layers.values() for layer in some.values())
 
 
 class Attested(NamedTuple):
@@ -149,17 +145,26 @@ def provenance_artifact(data: bytes, media_type: str) -> Artifact:
     return Artifact(STATEMENT_TYPE, (Part(data, media_type),), {PREDICATE: provenance.PREDICATE})
 
 
+def described(layers: Mapping[str, Mapping[str, ProductLayer]]) -> tuple[Distribution, ...]:
+    """Return what the layers of all platforms hold, which are unpacked, as that describes itself.
+
+    Wheels of two platforms may describe one package differently: that is two distributions.
+    """
+    sites = {layer.site for some in layers.values() for layer in some.values()}
+    return tuple(sorted({part for site in sites for part in distributions(site)}))
+
+
 def contents(made: Made) -> Contents:
     """Return what is in the image, as the layers hold it and the lock explains it."""
     plan, composition = made.planned.plan, made.planned.plan.selection.composition
     wheels = made.distinct_wheels
     owners = {_of_wheel(wheel): name for name, some in wheels.items() for wheel in some}
-    # Wheels of two platforms may describe one package differently: the last one counts, so that it
-    # is the same one in every process.
-    there = sorted({part for site in made.sites for part in distributions(site)})
-    own = {owners.get(normalised(part.name), ""): part for part in there}
+    # Of two that describe one package the last one counts: the same one in every process.
+    own = {owners.get(normalised(part.name), ""): part for part in made.described}
     modules = {module.name for module in plan.selection.modules}
-    third_party = [part for part in there if owners.get(normalised(part.name), "") not in modules]
+    third_party = [
+        part for part in made.described if owners.get(normalised(part.name), "") not in modules
+    ]
     return Contents(
         app=composition.app,
         app_version=composition.app_version or "",

@@ -80,7 +80,7 @@ def build(
         known = _succeeded(settings, planned.plan.manifest_hash)
 
         def remember(outputs: Iterable[Path]) -> None:
-            looked_at = [*planning.inputs(composed, workspace), *outputs]
+            looked_at = [*planning.inputs(composed, workspace), *map(str, outputs)]
             packed_here = [one.digest for one in planned.bases.values() if one.machine_local]
             same = unchanged.Unchanged(planned.plan.manifest_hash, "".join(packed_here))
             unchanged.remember(workspace.cache, same, looked_at, started)

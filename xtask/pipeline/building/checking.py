@@ -11,14 +11,14 @@ from xtask.diagnostics import Problems, listed
 from xtask.errors import XtaskError
 from xtask.image.base.installation import machine_platform
 from xtask.image.layout import Layout
-from xtask.image.site import merge_sites
+from xtask.image.site import merge_sites, unpack
 from xtask.package.check import check_imports, start_probe
 from xtask.package.declared import check_declared, installed
 from xtask.package.unused import warn_of_unused
-from xtask.pipeline.building.layering import THIRD_PARTY
+from xtask.pipeline.building.layering import THIRD_PARTY, tars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from xtask.diagnostics import Diagnostic
@@ -36,7 +36,7 @@ def check(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     layers: Mapping[str, Mapping[str, ProductLayer]],
     workspace: Workspace,
     probe: Child,
-    meanwhile: Callable[[], object] = lambda: None,
+    meanwhile: Iterable[Callable[[], object]] = (),
 ) -> tuple[Diagnostic, ...]:
     """Import all that the registry names, from exactly the files that the layers hold.
 
@@ -59,15 +59,19 @@ def check(  # noqa: PLR0913, PLR0917 - what the story has gathered so far
     """
     tried, problems = Problems(), Problems()
 
+    layout = tars(planned, workspace)
     for parts in layers.values():
         _refuse_overlap(parts)
+        for part in parts.values():
+            unpack(part, layout)
 
     def rest() -> None:
         for platform, parts in layers.items():
             if THIRD_PARTY in parts:
                 _check_declared(planned, wheels[platform], parts[THIRD_PARTY].site, problems)
                 break  # what a module imports and declares is the same everywhere
-        meanwhile()
+        for other in meanwhile:
+            other()
 
     # The imports are a child's work. This thread waits for it: it is the one that an interrupt
     # reaches, and then the child has to end.
@@ -84,9 +88,9 @@ def _refuse_overlap(parts: Mapping[str, ProductLayer]) -> None:
     from xtask.image.contents import may_overlap, refuse_overlap  # noqa: PLC0415 - start-up
     from xtask.image.layer import Entry  # noqa: PLC0415
 
-    if may_overlap(part.paths for part in parts.values()):
+    if may_overlap(part.sizes for part in parts.values()):
         refuse_overlap(
-            {label: [Entry(path, b"") for path in part.paths] for label, part in parts.items()}
+            {label: [Entry(path, b"") for path in part.sizes] for label, part in parts.items()}
         )
 
 
@@ -173,7 +177,7 @@ def _site(parts: Mapping[str, ProductLayer], platform: str, workspace: Workspace
 
 
 def _has_binaries(parts: Mapping[str, ProductLayer]) -> bool:
-    return any(".so" in path for part in parts.values() for path in part.paths)
+    return any(".so" in path for part in parts.values() for path in part.sizes)
 
 
 def _line(text: str) -> str:

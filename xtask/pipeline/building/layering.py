@@ -48,13 +48,17 @@ def layers(
     """
     below = max(len(base.layers) for base in planned.bases.values())
     room = MAX_LAYERS - _OTHER_LAYERS - below
-    compressor, cache = planned.plan.compressor, workspace.cache
-    layout = Layout(workspace.layout if compressor == "none" else workspace.tars)
+    compressor, cache, layout = planned.plan.compressor, workspace.cache, tars(planned, workspace)
     made = {
         platform: _layers(planned, base, wheels[platform], generated, layout, cache, room, watch)
         for platform, base in planned.bases.items()
     }
     return made if compressor == "none" else _compressed(made, compressor, workspace)
+
+
+def tars(planned: Planned, workspace: Workspace) -> Layout:
+    """Return where the tars of layers are: in the image, unless that has them compressed."""
+    return Layout(workspace.layout if planned.plan.compressor == "none" else workspace.tars)
 
 
 def _compressed(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xtask.image.assemble import Image
+    from xtask.image.evidence.distributions import Distribution
     from xtask.image.product import ProductLayer
     from xtask.package.hooks import EarlyWorker
     from xtask.package.wheels import Wheel, WheelBuilder
@@ -240,6 +241,7 @@ class _Story(NamedTuple):
 class _Parts(NamedTuple):
     """What an image is assembled from; `surfaces` gives what the code of its modules promises.
 
+    `described` gives what the layers say that is in them.
     `allowed` is what may look like a secret in wheels and generated code.
     """
 
@@ -247,6 +249,7 @@ class _Parts(NamedTuple):
     wheels: dict[str, dict[str, Wheel]]
     layers: dict[str, dict[str, ProductLayer]]
     surfaces: Callable[[], dict[str, dict[str, Any]]]
+    described: Callable[[], tuple[Distribution, ...]]
     allowed: list[list[str]]
 
 
@@ -274,11 +277,21 @@ def _parts(story: _Story) -> _Parts:
         stage.cached = all(layer.cached for found in layers.values() for layer in found.values())
         stage.reasons = layering.reasons(layers)
     with story.stage("check", 75):
-        # Looking at code again is something to do while another process imports it.
+        # There is something to do while another process imports: to look at code again, and to
+        # load what attests an image and to read what that says of its layers.
         seen = cache(partial(kept_surfaces, plan.selection.modules, plan.sources, workspace.cache))
-        warnings = checking.check(planned, wheels, layers, workspace, story.probe, meanwhile=seen)
+        described = cache(partial(_described, layers))
+        warnings = checking.check(
+            planned, wheels, layers, workspace, story.probe, meanwhile=(seen, described)
+        )
     story.progress.listener.warned((*warnings, *watch.unused()))
-    return _Parts(generated, wheels, layers, seen, watch.derived_entries())
+    return _Parts(generated, wheels, layers, seen, described, watch.derived_entries())
+
+
+def _described(layers: Mapping[str, Mapping[str, ProductLayer]]) -> tuple[Distribution, ...]:
+    from xtask.pipeline.building import attest  # noqa: PLC0415 - start-up
+
+    return attest.described(layers)
 
 
 def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str]:
@@ -295,7 +308,7 @@ def _finish(story: _Story, parts: _Parts, started: datetime) -> tuple[Image, str
         files = stages.bundle(planned.plan, parts.generated, image, parts.surfaces())
         files |= inputs.keep(planned, parts.wheels, built_with, workspace, parts.allowed)
         evidence = attest.attest(
-            attest.Made(planned, image, files, parts.wheels, parts.layers),
+            attest.Made(planned, image, files, parts.wheels, parts.described()),
             story.row,
             story.settings,
             started=started,

@@ -138,22 +138,22 @@ def planned_for(
     return Planned(Plan(selection, lock, stands_on, digests, compressor), found, files, left_out)
 
 
-def inputs(composed: Composed, workspace: Workspace) -> Iterator[Path]:
-    """Yield every file and folder that a build reads, and what it keeps committed beside them."""
+def inputs(composed: Composed, workspace: Workspace) -> Iterator[str]:
+    """Yield the path of all that a build reads, and of what it keeps committed beside that."""
     selection = composed.selection
-    yield from (workspace.manifest, workspace.lock)
-    yield from (workspace.generated, *workspace.generated.iterdir())
-    yield from (_nearest(workspace.root / path) for path in selection.composition.search)
+    yield from map(str, (workspace.manifest, workspace.lock))
+    yield from map(str, (workspace.generated, *workspace.generated.iterdir()))
+    yield from (str(_nearest(workspace.root / path)) for path in selection.composition.search)
     for module in (*selection.modules, *composed.left_out):
         source = selection.composition.entries[module.name].source
         if module.root is not None:
             yield from source_paths(module.root, not_sources(module))
             if isinstance(source, ArchiveSource):
-                yield workspace.root / source.path
+                yield str(workspace.root / source.path)
         elif isinstance(source, IndexSource) and source.manifest is not None:
-            yield workspace.root / source.manifest
+            yield str(workspace.root / source.manifest)
     for folder, _, names in os.walk(Path(xtask.__file__).parent):
-        yield from (Path(folder, name) for name in names if not name.endswith(".pyc"))
+        yield from (f"{folder}/{name}" for name in names if not name.endswith(".pyc"))
 
 
 def _nearest(path: Path) -> Path:

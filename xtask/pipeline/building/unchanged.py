@@ -26,7 +26,7 @@ class Unchanged(NamedTuple):
     base: str
 
 
-def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int) -> None:
+def remember(cache: Path, found: Unchanged, paths: Iterable[str], started: int) -> None:
     """Keep what a build came to; not trusted if one of the files it looked at is too new.
 
     Args:
@@ -35,7 +35,7 @@ def remember(cache: Path, found: Unchanged, paths: Iterable[Path], started: int)
         paths: the files and folders that decide it; a folder stands for its list of names.
         started: when it began to look, in nanoseconds since the epoch.
     """
-    signatures = {path: signature(path) for path in sorted(set(map(str, paths)))}
+    signatures = {path: signature(path) for path in sorted(set(paths))}
     too_new = [path for path, one in signatures.items() if not (one and is_settled(one, started))]
     document = {**found._asdict(), "cache": str(cache), "files": signatures, "too_new": too_new[:1]}
     write_cache(cache / _FILE, json.dumps(document).encode())
