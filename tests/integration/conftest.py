@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import secrets
-import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,52 +16,19 @@ from xtask.image.base.interpreter import pack
 from xtask.image.layer import Entry, write_layer
 from xtask.image.layout import Layout
 from xtask.release import docker, health, naming
-from xtask.release.deployment import Deployment, Site
+from xtask.release.deployment import Configuration, Deployment, Request, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from xtask.image.base.values import Base
 
-PROGRAM = """
-import http.server, json, os, signal, sys, threading, time
-
-MODE = {mode!r}
-print("starting", MODE, flush=True)
-if MODE == "exits":
-    sys.exit("no database: cannot start")
+_PROGRAM = Path(__file__).with_name("program.py")
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        release = os.environ["XTASK_RELEASE_ID"] if MODE != "lies" else "rel_other"
-        if self.path == "/slow":
-            time.sleep(0.8)
-        if self.path == "/readyz" and MODE == "unready":
-            self.send_response(503)
-            self.end_headers()
-            return
-        said = {{"release_id": release, "image_digest": os.environ["XTASK_IMAGE_DIGEST"]}}
-        body = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = False
-
-
-server = Server(("0.0.0.0", 8000), Handler)
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-server.serve_forever()
-server.server_close()
-"""
+def program(mode: str) -> str:
+    """Return the source of the program of tiny releases in one of its modes."""
+    return _PROGRAM.read_text().replace('MODE = "works"', f"MODE = {mode!r}")
 
 
 @dataclass
@@ -75,13 +40,13 @@ class Shop:
     app: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
     port: int = field(default_factory=free_port)
 
-    def image(self, version: str, mode: str, program: str | None) -> Image:
-        source = f"# {self.app} {version}\n" + PROGRAM.format(mode=mode)
+    def image(self, version: str, mode: str, entry: str | None) -> Image:
+        source = f"# {self.app} {version}\n{program(mode)}"
         layer = write_layer(self.layout, [Entry("app/main.py", source.encode())])
         return assemble(
             self.layout,
             layers=[*self.interpreter.layers, layer],
-            config=ImageConfig((program or self.interpreter.executable, "/app/main.py"), port=8000),
+            config=ImageConfig((entry or self.interpreter.executable, "/app/main.py"), port=8000),
             annotations={},
             reference=f"localhost/{self.app}:{version}",
         )
@@ -91,7 +56,13 @@ class Shop:
         return Site(self.app, "prod", self.port)
 
     def deployment(
-        self, version: str, generation: int, mode: str = "works", *, program: str | None = None
+        self,
+        version: str,
+        generation: int,
+        mode: str = "works",
+        *,
+        program: str | None = None,
+        ready_within: float = 60.0,
     ) -> Deployment:
         image = self.image(version, mode, program)
         return Deployment(
@@ -106,6 +77,8 @@ class Shop:
                 self.layout, image.digest, name=image.reference, known=known
             ),
             layers=tuple(layer.diff_id for layer in image.layers),
+            configuration=Configuration(ready_within=ready_within),
+            requests=(Request("/shop"),),
         )
 
     def serve(self, deployment: Deployment) -> None:
@@ -143,48 +116,3 @@ def remove_everything(engine: Any, app: str) -> None:
         kept.remove()
     for image in engine.images.list(name=f"localhost/{app}"):
         engine.images.remove(image.id, force=True)
-
-
-@dataclass
-class Watch:
-    """What clients of the port saw: one new connection per request."""
-
-    answers: list[int] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def ask(self, port: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            connection.request("GET", "/api/_release")
-            self.answers.append(connection.getresponse().status)
-        except (OSError, http.client.HTTPException) as error:
-            self.failures.append(repr(error))
-        finally:
-            connection.close()
-
-
-@pytest.fixture
-def watching() -> Callable[[int], contextlib.AbstractContextManager[Watch]]:
-    """Ask a port from two threads without a pause while the block runs, a minute at most."""
-
-    @contextlib.contextmanager
-    def watch(port: int) -> Iterator[Watch]:
-        seen, over = Watch(), threading.Event()
-        limit = threading.Timer(60, over.set)
-
-        def ask() -> None:
-            while not over.is_set():
-                seen.ask(port)
-
-        threads = [limit, *(threading.Thread(target=ask) for _ in range(2))]
-        for thread in threads:
-            thread.start()
-        try:
-            yield seen
-        finally:
-            over.set()
-            limit.cancel()
-            for thread in threads:
-                thread.join()
-
-    return watch

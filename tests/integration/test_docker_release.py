@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.shop import built_shop
-from tests.integration.conftest import PROGRAM, remove_everything
+from tests.integration.conftest import program, remove_everything
 from tests.support.ports import free_port
 from xtask.pipeline.releasing.candidate import deployment
 from xtask.records.store import open_records
@@ -43,7 +43,7 @@ class Store:
 
     def built(self, mode: str) -> str:
         """Build a product that behaves in a way of its own; return the build's id."""
-        source = "def run():\n" + textwrap.indent(PROGRAM.format(mode=mode), "    ")
+        source = "def run():\n" + textwrap.indent(program(mode), "    ")
         (self.workspace.root / HOST).write_text(source)
         return str(self.workspace.built()["build_id"])
 

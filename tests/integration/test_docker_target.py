@@ -1,4 +1,4 @@
-"""Releases on a real Docker Engine: what promote, roll back and a bad day do at the target."""
+"""What is so on a Docker Engine only: its front, its ports and what it holds of images."""
 
 from __future__ import annotations
 
@@ -10,37 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.ports import free_port
-from xtask.errors import RefusedError, TargetError, UntrustedError
+from xtask.errors import RefusedError, TargetError
 from xtask.release import docker, health
 from xtask.release.deployment import Failed
 from xtask.release.docker import containers, fronting
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tests.integration.conftest import Shop, Watch
+    from tests.integration.conftest import Shop
 
 pytestmark = pytest.mark.requires("docker")
-
-
-def test_r9_no_request_fails_while_releases_change_and_change_back(
-    engine: Any,
-    shop: Shop,
-    watching: Callable[[int], contextlib.AbstractContextManager[Watch]],
-) -> None:
-    shop.serve(shop.deployment("a", 1))
-    with watching(shop.port) as seen:
-        for version, generation in (("b", 2), ("a", 3)):
-            deployment = shop.deployment(version, generation)
-            shop.serve(deployment)
-            docker.remove(shop.site, keep=frozenset({deployment.release_id}))
-    assert seen.failures == []
-    assert {200} == set(seen.answers)
-    assert len(seen.answers) > 100
-    assert shop.serving() == "rel_a_3"
-    assert len(shop.containers(engine, "release")) == 1
-    print(f"{len(seen.answers)} requests, {len(seen.failures)} failures")
 
 
 def test_open_request_ends_on_the_release_where_it_began(shop: Shop) -> None:
@@ -52,36 +32,6 @@ def test_open_request_ends_on_the_release_where_it_began(shop: Shop) -> None:
     docker.remove(shop.site, keep=frozenset({following.release_id}))
     assert b"rel_a_1" in connection.getresponse().read()
     connection.close()
-
-
-def test_applied_release_gets_no_traffic_before_the_switch(shop: Shop) -> None:
-    shop.serve(shop.deployment("a", 1))
-    docker.apply(shop.deployment("b", 2))
-    assert shop.serving() == "rel_a_1"
-
-
-@pytest.mark.parametrize(
-    ("mode", "said"),
-    [
-        ("exits", "exited with code 1"),
-        ("unready", "/readyz: HTTP 503"),
-        ("lies", "found release rel_other"),
-    ],
-)
-def test_unhealthy_candidate_never_serves_and_leaves_its_log(
-    engine: Any, shop: Shop, mode: str, said: str
-) -> None:
-    shop.serve(shop.deployment("a", 1))
-    with pytest.raises(TargetError) as caught:
-        docker.apply(shop.deployment("b", 2, mode), ready_within=2)
-    assert said in caught.value.message
-    assert f"starting {mode}" in caught.value.message
-    assert shop.serving() == "rel_a_1"
-    assert [each.labels["xtask.release"] for each in shop.containers(engine, "release")] == [
-        "rel_a_1"
-    ]
-    with pytest.raises(TargetError, match="does not run"):
-        docker.switch(shop.deployment("b", 2, mode))
 
 
 def test_taken_port_is_found_before_any_candidate_runs(engine: Any, shop: Shop) -> None:
@@ -157,13 +107,6 @@ def test_front_of_another_version_stays_until_the_candidate_is_healthy(
     assert shop.serving() == "rel_b_2"
 
 
-def test_refuses_an_archive_with_another_image(shop: Shop) -> None:
-    other = shop.deployment("b", 1)
-    claimed = replace(shop.deployment("a", 1), archive=other.archive)
-    with pytest.raises(UntrustedError, match=other.config_digest):
-        docker.apply(claimed)
-
-
 def test_second_image_is_loaded_without_the_layers_that_the_engine_holds(shop: Shop) -> None:
     docker.apply(shop.deployment("a", 1))
     asked: list[frozenset[str]] = []
@@ -206,40 +149,6 @@ def test_front_points_where_it_did_after_its_end(engine: Any, shop: Shop, action
     assert shop.serving() == "rel_b_2"
 
 
-def test_older_generation_is_refused_by_the_target_itself(engine: Any, shop: Shop) -> None:
-    late, newer = shop.deployment("a", 1), shop.deployment("b", 2)
-    docker.apply(late)
-    shop.serve(newer)
-    with pytest.raises(RefusedError, match="generation 2"):
-        docker.apply(late)
-    with pytest.raises(RefusedError):
-        docker.switch(late)
-    (front,) = shop.containers(engine, "front")
-    with pytest.raises(RefusedError) as caught:
-        fronting.point(front, late, port=8000, undoing=None)
-    listing = str(caught.value.help).partition("$(docker ps ")[2].partition(")")[0].split()
-    wanted = {"label": [each.removeprefix("label=") for each in listing[3::2]]}
-    assert [front.id] == [each.id for each in engine.containers.list(all=True, filters=wanted)]
-    assert shop.serving() == "rel_b_2"
-
-
-def test_undone_release_gives_traffic_back_and_cannot_take_it_again(shop: Shop) -> None:
-    first, second, third = (shop.deployment(v, g) for v, g in (("a", 1), ("b", 2), ("c", 3)))
-    shop.serve(first)
-    shop.serve(second)
-    undone = Failed(second.release_id, second.generation)
-    for _ in range(2):
-        docker.apply(first, undoing=undone)
-        docker.switch(first, undoing=undone)
-        assert shop.serving() == "rel_a_1"
-    with pytest.raises(RefusedError):
-        docker.switch(second)
-    docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
-    docker.apply(first)
-    shop.serve(third)
-    assert shop.serving() == "rel_c_3"
-
-
 def test_predecessor_that_is_gone_is_started_again_for_an_undone_release(
     engine: Any, shop: Shop
 ) -> None:
@@ -264,12 +173,6 @@ def test_candidate_that_cannot_start_leaves_nothing(engine: Any, shop: Shop) -> 
     assert len(shop.containers(engine, "release")) == 1
 
 
-def test_other_release_of_the_serving_generation_is_refused(shop: Shop) -> None:
-    shop.serve(shop.deployment("a", 1))
-    with pytest.raises(RefusedError, match="rel_a_1"):
-        docker.apply(shop.deployment("b", 1))
-
-
 @pytest.mark.parametrize("left", ["created", "running", "exited"])
 def test_container_left_by_a_crash_is_adopted(engine: Any, shop: Shop, left: str) -> None:
     shop.serve(shop.deployment("a", 1))
@@ -288,29 +191,6 @@ def test_container_left_by_a_crash_is_adopted(engine: Any, shop: Shop, left: str
     assert shop.serving() == "rel_b_2"
 
 
-def test_leftover_of_another_release_under_the_same_name_is_replaced(shop: Shop) -> None:
-    docker.apply(shop.deployment("a", 1))
-    shop.serve(shop.deployment("b", 1))
-    assert shop.serving() == "rel_b_1"
-
-
-def test_steps_can_be_repeated(engine: Any, shop: Shop) -> None:
-    deployment = shop.deployment("a", 1)
-    for _ in range(2):
-        shop.serve(deployment)
-        docker.remove(shop.site, keep=frozenset({deployment.release_id}))
-    assert shop.serving() == "rel_a_1"
-    assert len(shop.containers(engine, "release")) == 1
-
-
-def test_release_with_traffic_is_not_removed(shop: Shop) -> None:
-    shop.serve(shop.deployment("a", 1))
-    shop.serve(shop.deployment("b", 2))
-    with pytest.raises(TargetError, match="still goes to rel_b_2"):
-        docker.remove(shop.site, keep=frozenset({"rel_a_1"}))
-    assert shop.serving() == "rel_b_2"
-
-
 def test_keeping_nothing_ends_the_environment_but_not_its_data(engine: Any, shop: Shop) -> None:
     shop.serve(shop.deployment("a", 1))
     docker.remove(shop.site, keep=frozenset())
@@ -321,3 +201,14 @@ def test_keeping_nothing_ends_the_environment_but_not_its_data(engine: Any, shop
         volume.name for volume in engine.volumes.list(filters=left)
     ]
     assert shop.serving() is None
+
+
+def test_advice_for_a_pointer_that_moved_on_finds_the_front(engine: Any, shop: Shop) -> None:
+    late, newer = shop.deployment("a", 1), shop.deployment("b", 2)
+    shop.serve(newer)
+    (front,) = shop.containers(engine, "front")
+    with pytest.raises(RefusedError) as caught:
+        fronting.point(front, late, port=8000, undoing=None)
+    listing = str(caught.value.help).partition("$(docker ps ")[2].partition(")")[0].split()
+    wanted = {"label": [each.removeprefix("label=") for each in listing[3::2]]}
+    assert [front.id] == [each.id for each in engine.containers.list(all=True, filters=wanted)]

@@ -47,8 +47,9 @@ class Configuration:
     """What an environment gives to what runs in it, as a release keeps it.
 
     `variables` are environment variables by name. `secrets` are the names of others, whose values
-    are in files, and nowhere else. `placement` are constraints in the target's own words. `window`
-    is how many seconds a release is watched after it got the traffic.
+    are in files, and nowhere else. `placement` are constraints in the target's own words. A
+    release has to be ready after `ready_within` seconds, and is watched for `window` seconds after
+    it got the traffic.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Configuration:
     replicas: int = 1
     placement: tuple[str, ...] = ()
     limits: Limits = Limits()  # noqa: RUF009 - a frozen value
+    ready_within: float = 60.0
     window: float = 0.0
 
 

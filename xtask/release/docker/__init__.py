@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 name: Final = "docker"
 capabilities: Final[frozenset[Capability]] = frozenset({"configuration", "limits", "way back"})
 
-_READY_SECONDS: Final = 60.0
 _SWITCH_SECONDS: Final = 15.0
 _DRAIN_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 20
@@ -59,7 +58,6 @@ def apply(
     *,
     undoing: Failed | None = None,
     clock: health.Clock = health.SYSTEM_CLOCK,
-    ready_within: float = _READY_SECONDS,
 ) -> None:
     """Run the deployment beside what serves; return when it is healthy and named right.
 
@@ -81,7 +79,7 @@ def apply(
         fronting.ensure(client, deployment, image)
         candidate = containers.ensure_release(client, deployment, image)
         try:
-            containers.start_healthy(candidate, deployment, clock=clock, within=ready_within)
+            containers.start_healthy(candidate, deployment, clock=clock)
         except Exception:
             is_new = serving is None or serving.release_id != deployment.release_id
             if is_new and undoing is None:  # nothing else is left to go back to

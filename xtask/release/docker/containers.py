@@ -130,20 +130,19 @@ def published_port(container: Container) -> int | None:
     return int(bindings[0]["HostPort"]) if bindings else None
 
 
-def start_healthy(
-    container: Container, deployment: Deployment, *, clock: health.Clock, within: float
-) -> int:
+def start_healthy(container: Container, deployment: Deployment, *, clock: health.Clock) -> int:
     """Start the container; return its loopback port once it is what it should be.
 
     That is: ready, this release by its own word, and with the right answers to its requests.
 
     Raises:
-        TargetError: it exited, is not ready `within` seconds, is something else, or answers
+        TargetError: it exited, is not ready in time, is something else, or answers
             wrong; with its log.
     """
     if container.status != "running":
         container.start()
     subject = f"release {deployment.release_id}"
+    within = deployment.configuration.ready_within
     try:
         health.wait_until(lambda: _unready(container), within=within, clock=clock)
         port = published_port(container)

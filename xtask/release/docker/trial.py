@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from xtask.release.deployment import Deployment, Site
 
 _ROLE: Final = "trial"
-_READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10
 
 
@@ -27,7 +26,6 @@ def run(
     deployment: Deployment,
     *,
     clock: health.Clock = health.SYSTEM_CLOCK,
-    ready_within: float = _READY_SECONDS,
 ) -> Running:
     """Start the deployment's image; return when it is ready. A trial that runs is replaced.
 
@@ -45,7 +43,7 @@ def run(
         containers.evict(client, deployment, slot)
         started = containers.create(client, deployment, image, slot)
         try:
-            port = containers.start_healthy(started, deployment, clock=clock, within=ready_within)
+            port = containers.start_healthy(started, deployment, clock=clock)
         except BaseException:
             started.remove(force=True, v=True)
             raise
