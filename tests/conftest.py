@@ -70,6 +70,7 @@ _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "umoci": lambda: _no_program("umoci"),
     "pythons": lambda: _no_variable("XTASK_TEST_PYTHONS"),
     "unshare": _no_unshare,
+    "compose": lambda: _no_program("docker-compose"),
     "chromium": lambda: _no_program("chromium"),
     "tsc": lambda: _no_program("tsc"),
 }

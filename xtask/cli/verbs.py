@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "hold": "release",
     "unhold": "release",
     "resume": "release",
+    "render": "render",
     "releases": "history",
     "status": "history",
     "audit": "records",

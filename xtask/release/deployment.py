@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 READY_PATH: Final = "/readyz"
 RELEASE_PATH: Final = "/api/_release"
+LISTEN_PORT: Final = 8000
+"""On which every image of a product listens."""
 
 
 class Site(NamedTuple):

@@ -29,6 +29,14 @@ def alias(deployment: Deployment) -> str:
     return f"release-{deployment.generation}"
 
 
+def pinned(deployment: Deployment) -> str:
+    """Return the image by its digest, for whoever pulls it: a tag that moves changes nothing."""
+    repository, _, tag = deployment.image_reference.rpartition(":")
+    if not repository or "/" in tag:  # the colon is of a port, or there is none
+        repository = deployment.image_reference
+    return f"{repository}@{deployment.image_digest}"
+
+
 def labels(site: Site, role: str | None = None) -> dict[str, str]:
     """Return the labels that everything of an environment carries, or of one role in it."""
     of_role = {ROLE: role} if role else {}

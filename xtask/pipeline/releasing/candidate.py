@@ -100,13 +100,8 @@ def base_of(workspace: Workspace, build: Build) -> Base:
 
 
 def deployment(workspace: Workspace, release: Release, build: Build) -> Deployment:
-    """Return a release as something to run in its environment.
-
-    Raises:
-        RefusedError: the build has no image.
-        UntrustedError: its bundle is gone, damaged, or about another image.
-    """
-    candidate = _candidate(workspace, build)
+    """Return a release as something to run in its environment; the errors are of `runnable`."""
+    candidate = runnable(workspace, build)
     return replace(
         candidate,
         site=Site(candidate.site.app, release.environment, release.port),
@@ -115,12 +110,39 @@ def deployment(workspace: Workspace, release: Release, build: Build) -> Deployme
     )
 
 
+def runnable(workspace: Workspace, build: Build) -> Deployment:
+    """Return a build as something to run, not yet as a release of any environment.
+
+    Raises:
+        RefusedError: it has no image.
+        UntrustedError: its bundle is gone, damaged, or about another image.
+    """
+    layout = Layout(workspace.layout)
+    if build.image_digest is None:
+        raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
+    bundle = read_bundle(workspace, build)
+    return Deployment(
+        site=Site(bundle.app, TRIAL, 0),
+        release_id=f"build_{build.id[:8]}",
+        generation=0,
+        manifest_hash=build.manifest_hash,
+        image_digest=bundle.image_digest,
+        config_digest=bundle.config_digest,
+        image_reference=bundle.reference,
+        archive=lambda known: hybrid_archive(
+            layout, bundle.image_digest, name=bundle.reference, known=known
+        ),
+        layers=bundle.diff_ids,
+        requests=bundle.requests,
+    )
+
+
 def load_image(settings: Settings, progress: Progress, build: Build) -> str:
     """Load a build's image into the Docker Engine and return the id that it has there."""
     from xtask.release.docker.engine import ensure_image  # noqa: PLC0415 - start-up
 
     with progress.stage("load"):
-        return ensure_image(_candidate(settings.workspace, build))
+        return ensure_image(runnable(settings.workspace, build))
 
 
 def try_image(settings: Settings, progress: Progress, build: Build, *, port: int) -> Running:
@@ -128,7 +150,7 @@ def try_image(settings: Settings, progress: Progress, build: Build, *, port: int
     from xtask.release.docker.trial import run  # noqa: PLC0415 - start-up
 
     with progress.stage("run"):
-        candidate = _candidate(settings.workspace, build)
+        candidate = runnable(settings.workspace, build)
         return run(replace(candidate, site=candidate.site._replace(port=port)))
 
 
@@ -148,25 +170,3 @@ def stop_trial(settings: Settings, progress: Progress) -> bool:
         return False
     with progress.stage("stop"):
         return stop(Site(composition.app, TRIAL, 0))
-
-
-def _candidate(workspace: Workspace, build: Build) -> Deployment:
-    """Return a build as something to run, not yet as a release of any environment."""
-    layout = Layout(workspace.layout)
-    if build.image_digest is None:
-        raise RefusedError(f"build {build.id[:8]} is {build.status}: it has no image")
-    bundle = read_bundle(workspace, build)
-    return Deployment(
-        site=Site(bundle.app, TRIAL, 0),
-        release_id=f"build_{build.id[:8]}",
-        generation=0,
-        manifest_hash=build.manifest_hash,
-        image_digest=bundle.image_digest,
-        config_digest=bundle.config_digest,
-        image_reference=bundle.reference,
-        archive=lambda known: hybrid_archive(
-            layout, bundle.image_digest, name=bundle.reference, known=known
-        ),
-        layers=bundle.diff_ids,
-        requests=bundle.requests,
-    )

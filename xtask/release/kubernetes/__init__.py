@@ -1,0 +1,1 @@
+"""Kubernetes: the objects of an environment."""
