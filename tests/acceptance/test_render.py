@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 if TYPE_CHECKING:
-    from tests.support.office import Office
     from pathlib import Path
+
+    from tests.support.office import Office
 
 TO = ("--to", "staging", "--target")
 

@@ -33,7 +33,7 @@ def test_every_target_takes_the_arguments_of_every_step(name: str, step: str) ->
 def test_refuses_an_unknown_target_and_lists_the_known() -> None:
     with pytest.raises(UsageError, match="`heroku`") as caught:
         target("heroku")
-    assert caught.value.help == "use one of: docker, record"
+    assert caught.value.help == "use one of: docker, kubernetes, record"
 
 
 def test_record_observes_nothing() -> None:
@@ -42,7 +42,7 @@ def test_record_observes_nothing() -> None:
     assert record.observe(site) is None
 
 
-def test_knowing_the_targets_does_not_import_the_docker_sdk() -> None:
-    seen = "{'docker', 'requests'} & set(sys.modules)"
+def test_knowing_the_targets_does_not_import_their_clients() -> None:
+    seen = "{'docker', 'kubernetes', 'requests'} & set(sys.modules)"
     code = f"import sys, xtask.release.target; sys.exit(len({seen}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

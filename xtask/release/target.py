@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from xtask.errors import UsageError
-from xtask.release import docker, record
+from xtask.release import docker, kubernetes, record
 from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Target(Protocol):
 
 TARGETS: Final[Mapping[str, Target]] = {
     "docker": docker,
+    "kubernetes": kubernetes,
     "record": record,
 }
 

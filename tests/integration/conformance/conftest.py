@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.conformance.on_kubernetes import kubernetes_rig
 from tests.integration.conftest import Shop, remove_everything
 from tests.integration.watch import watching
 from xtask.release import docker, naming
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from tests.integration.conformance.rig import Rig
     from tests.integration.watch import Watch
-    from xtask.image.base.values import Base
-    from xtask.image.layout import Layout
     from xtask.release.deployment import Deployment, Site
     from xtask.release.target import Target
 
@@ -59,6 +58,9 @@ class DockerRig:
     def without_image(self, deployment: Deployment) -> Deployment:
         return replace(deployment, archive=lambda _known: iter((b"no tar",)))
 
+    def with_image_of(self, deployment: Deployment, other: Deployment) -> Deployment:
+        return replace(deployment, archive=other.archive)
+
     @contextlib.contextmanager
     def unreachable(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
@@ -69,8 +71,21 @@ class DockerRig:
         return watching(self.shop.port)
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.requires("docker"))])
-def rig(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Rig]:
-    shop = Shop(*packed)
+@contextlib.contextmanager
+def docker_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    engine = request.getfixturevalue("engine")
+    shop = Shop(*request.getfixturevalue("packed"))
     yield DockerRig(shop, engine)
     remove_everything(engine, shop.app)
+
+
+RIGS = [
+    pytest.param(docker_rig, id="docker", marks=pytest.mark.requires("docker")),
+    pytest.param(kubernetes_rig, id="kubernetes"),
+]
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with request.param(request) as made:
+        yield made

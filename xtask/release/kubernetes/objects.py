@@ -161,6 +161,13 @@ def service(site: Site, to: Pointer, *, version: str | None = None) -> Manifest:
     return made
 
 
+def variables_of(workload: Manifest) -> set[str]:
+    """Return the ConfigMaps that the pods of a Deployment read."""
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    sources = [source for each in containers for source in each.get("envFrom") or ()]
+    return {source["configMapRef"]["name"] for source in sources if "configMapRef" in source}
+
+
 def of_environment(deployment: Deployment) -> tuple[Manifest, ...]:
     """Return what every release of an environment needs there, in the order to make it."""
     site = deployment.site
