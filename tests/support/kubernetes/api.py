@@ -158,6 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     api: Api
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def handle_one_request(self) -> None:
         with contextlib.suppress(ConnectionError):
@@ -261,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(
                     409,
                     f"Apply failed with {len(error.causes)} conflicts",
-                    {"name": key.name, "kind": manifest["kind"], "causes": error.causes},
+                    {"causes": error.causes},
                 )
                 return
             if "dryRun" not in query:

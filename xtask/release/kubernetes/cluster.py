@@ -18,7 +18,7 @@ from xtask.errors import TargetError
 from xtask.release import health
 from xtask.release.deployment import LISTEN_PORT
 from xtask.release.kubernetes import names
-from xtask.release.kubernetes.refusals import refused, unreachable
+from xtask.release.kubernetes.refusals import owners, refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,7 @@ _BODY_LIMIT: Final = 1 << 16
 
 # A request that is given again does no harm here: names, versions and managers are in each.
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
+_CONFLICT: Final = 409
 _PATIENCE_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.2
 
@@ -91,8 +92,7 @@ class Cluster:
         if dry_run:
             query["dryRun"] = "All"
         path = f"{self._path(manifest['kind'])}/{manifest['metadata']['name']}"
-        answer = self._call("PATCH", path, query, manifest)
-        return self._json(answer) or {}
+        return self._json(self._call("PATCH", path, query, manifest)) or {}
 
     def delete(self, kind: str, name: str) -> None:
         """Delete an object, which need not exist, and what belongs to it."""
@@ -175,8 +175,8 @@ class Cluster:
                 if time.monotonic() >= end:
                     raise
             else:
-                if answer.status not in _TRANSIENT or time.monotonic() >= end:
-                    return _good(answer, absent=absent)
+                if time.monotonic() >= end or not _may_pass(answer, body):
+                    return _good(answer, path, absent=absent)
             time.sleep(_PAUSE_SECONDS)
 
     def _send(
@@ -246,13 +246,21 @@ def _load(config: Any, settings: Any, context: str | None) -> None:  # noqa: ANN
         config.load_kube_config(path, context=context, client_configuration=settings)
 
 
-def _good(answer: Any, *, absent: bool) -> Any:  # noqa: ANN401 - the client's answer
+def _may_pass(answer: Any, body: Manifest | None) -> bool:  # noqa: ANN401 - the client's answer
+    """Return whether the same request may be answered otherwise in a moment."""
+    if answer.status in _TRANSIENT:
+        return True
+    is_ours = body is not None and "resourceVersion" not in body["metadata"]
+    return is_ours and answer.status == _CONFLICT and not owners(answer.data)
+
+
+def _good(answer: Any, path: str, *, absent: bool) -> Any:  # noqa: ANN401 - the client's answer
     """Return an answer that is none of an error."""
     if answer.status < 300:  # noqa: PLR2004 - RFC 9110
         return answer
     if answer.status == 404 and absent:  # noqa: PLR2004
         return None
-    raise refused(answer.status, answer.data)
+    raise refused(answer.status, answer.data, "/".join(path.split("/")[-2:]))
 
 
 def _selector(wanted: Mapping[str, str]) -> str:

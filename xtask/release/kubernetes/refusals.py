@@ -16,34 +16,37 @@ _REMEDIES: Final = {
 _UNREACHABLE: Final = (
     "look at the server of the context: `kubectl cluster-info`; or name another one with `context`"
 )
+_AGAIN: Final = "somebody else changes it at this moment: repeat the command"
 _DRIFT: Final = (
     "somebody has changed it by hand or with another tool: let that one go"
     " (`kubectl get --show-managed-fields`), then `xtask redeploy`"
 )
 
 
-class Outdated(Exception):  # noqa: N818 - what it is, and no error by itself
+class Outdated(TargetError):  # noqa: N818 - what it is; who can look again does
     """An object is another version than the one that should be changed."""
 
 
-def refused(status: int, body: bytes) -> TargetError | Outdated:
-    """Return what the server's answer to a request means."""
+def refused(status: int, body: bytes, subject: str) -> TargetError:
+    """Return what the server's answer to a request about `subject` means."""
     said = _status(body)
     message = str(said.get("message") or body.decode(errors="replace")[:200] or status)
     if status != _CONFLICT:
-        return TargetError(message, help=_REMEDIES.get(status) or "the cluster's events say more")
-    causes = (said.get("details") or {}).get("causes") or ()
-    owned = [each for each in causes if each.get("reason") == "FieldManagerConflict"]
-    return drift(said, owned) if owned else Outdated(message)
+        help = _REMEDIES.get(status) or "the cluster's events say more"  # noqa: A001 - as there
+        return TargetError(f"{subject}: {message}", help=help)
+    if not (owned := owners(body)):
+        return Outdated(f"{subject}: {message}", help=_AGAIN)
+    return TargetError(f"{subject} has drifted: {', '.join(owned)}", help=_DRIFT)
 
 
-def drift(said: dict[str, Any], causes: list[dict[str, Any]]) -> TargetError:
-    """Return who owns which fields of an object, and wants them otherwise."""
-    details = said.get("details") or {}
-    fields = ", ".join(f"{each.get('field')} ({each.get('message')})" for each in causes)
-    return TargetError(
-        f"{details.get('kind')} {details.get('name')} has drifted: {fields}", help=_DRIFT
-    )
+def owners(body: bytes) -> list[str]:
+    """Return whose which field is that an apply would have changed, where that is what is wrong."""
+    causes = (_status(body).get("details") or {}).get("causes") or ()
+    return [
+        f"{each.get('field')}, {each.get('message')}"
+        for each in causes
+        if each.get("reason") == "FieldManagerConflict"
+    ]
 
 
 def unreachable(doing: str, error: Exception) -> TargetError:

@@ -103,7 +103,14 @@ def receiving(api: Cluster, site: Site) -> tuple[str, ...]:
 
 
 def undelivered(api: Cluster, deployment: Deployment) -> str | None:
-    """Return `None` when all traffic goes to the deployment and it answers, else what is not so."""
+    """Return `None` when all traffic goes to the deployment and it answers, else what is not so.
+
+    Raises:
+        RefusedError: the Service was moved on meanwhile.
+    """
+    serving = held(api, deployment.site)
+    if serving is not None and serving.release_id != deployment.release_id:
+        raise _overtaken(serving, deployment)
     wanted = {each["metadata"]["name"] for each in rollout.ready_pods(api, deployment)}
     found = set(receiving(api, deployment.site))
     if not found or found != wanted:
