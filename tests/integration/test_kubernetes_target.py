@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.conformance.on_kubernetes import KubernetesRig, kubernetes_rig
+from tests.integration.conformance.on_kubernetes import KubernetesRig, one_cluster
 from tests.support.kubernetes.api import Fault
 from tests.support.kubernetes.store import Key
 from xtask.errors import TargetError
@@ -18,13 +18,14 @@ from xtask.release.deployment import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from xtask.release.deployment import Deployment
 
 
 @pytest.fixture
-def rig(request: pytest.FixtureRequest) -> Iterator[KubernetesRig]:
-    with kubernetes_rig(request) as made:
+def rig(tmp_path: Path) -> Iterator[KubernetesRig]:
+    with one_cluster(tmp_path) as made:
         yield made
 
 

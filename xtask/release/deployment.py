@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 READY_PATH: Final = "/readyz"
 RELEASE_PATH: Final = "/api/_release"
+SECRETS_FOLDER: Final = "/run/secrets"
+"""Where a container finds the value of each secret, in a file of its name."""
 LISTEN_PORT: Final = 8000
 """On which every image of a product listens."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.conformance.on_kubernetes import kubernetes_rig
+from tests.integration.conformance.on_kubernetes import one_cluster
 from tests.integration.conftest import Shop, remove_everything
 from tests.integration.watch import watching
 from xtask.release import docker, naming
@@ -16,9 +16,12 @@ from xtask.release import docker, naming
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tests.integration.conformance.rig import Rig
     from tests.integration.watch import Watch
+    from xtask.image.base.values import Base
+    from xtask.image.layout import Layout
     from xtask.release.deployment import Deployment, Site
     from xtask.release.target import Target
 
@@ -71,21 +74,25 @@ class DockerRig:
         return watching(self.shop.port)
 
 
-@contextlib.contextmanager
-def docker_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    engine = request.getfixturevalue("engine")
-    shop = Shop(*request.getfixturevalue("packed"))
+@pytest.fixture(
+    params=[
+        pytest.param("docker_rig", marks=pytest.mark.requires("docker"), id="docker"),
+        pytest.param("kubernetes_rig", id="kubernetes"),
+    ]
+)
+def rig(request: pytest.FixtureRequest) -> Rig:
+    made: Rig = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def docker_rig(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Rig]:
+    shop = Shop(*packed)
     yield DockerRig(shop, engine)
     remove_everything(engine, shop.app)
 
 
-RIGS = [
-    pytest.param(docker_rig, id="docker", marks=pytest.mark.requires("docker")),
-    pytest.param(kubernetes_rig, id="kubernetes"),
-]
-
-
-@pytest.fixture(params=RIGS)
-def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with request.param(request) as made:
+@pytest.fixture
+def kubernetes_rig(tmp_path: Path) -> Iterator[Rig]:
+    with one_cluster(tmp_path) as made:
         yield made

@@ -112,9 +112,8 @@ class KubernetesRig:
 
 
 @contextlib.contextmanager
-def kubernetes_rig(request: pytest.FixtureRequest) -> Iterator[KubernetesRig]:
+def one_cluster(folder: Path) -> Iterator[KubernetesRig]:
     """Yield a rig with a cluster of its own."""
-    folder: Path = request.getfixturevalue("tmp_path")
     with api_server(folder) as api, pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(api.kubeconfig(folder / "kubeconfig")))
         rig = KubernetesRig(api)

@@ -41,7 +41,7 @@ class Rig(Protocol):
         """Return the deployment with an image that is nowhere."""
 
     def with_image_of(self, deployment: Deployment, other: Deployment) -> Deployment:
-        """Return the deployment with the image of another one where its own should be."""
+        """Return the deployment so that the target gets another's image under its digest."""
 
     def unreachable(self) -> AbstractContextManager[None]:
         """Let nobody reach what the target asks, during the block."""

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from xtask.errors import UsageError
 from xtask.image.base.rootfs import APP_ID
 from xtask.release import naming
-from xtask.release.deployment import LISTEN_PORT, READY_PATH
+from xtask.release.deployment import LISTEN_PORT, READY_PATH, SECRETS_FOLDER
 from xtask.release.kubernetes import names
 
 if TYPE_CHECKING:
     from xtask.release.deployment import Deployment, Limits
 
 PORT_NAME: Final = "http"
-SECRETS_PATH: Final = "/run/secrets"
 DATA_PATH: Final = "/data"
 DATA_CLAIM: Final = "data"
 
@@ -75,7 +74,7 @@ def _container(
         {"name": "data", "mountPath": DATA_PATH},
     ]
     if secret:
-        mounts.append({"name": "secrets", "mountPath": SECRETS_PATH, "readOnly": True})
+        mounts.append({"name": "secrets", "mountPath": SECRETS_FOLDER, "readOnly": True})
     container: dict[str, Any] = {
         "name": "app",
         "image": naming.pinned(deployment),
