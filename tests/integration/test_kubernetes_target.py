@@ -116,7 +116,9 @@ def test_variables_and_secrets_come_to_the_pods_and_go_with_the_release(
 def test_data_stays_when_an_environment_ends(rig: KubernetesRig) -> None:
     serve(rig.deployment("a", 1))
     kubernetes.remove(rig.site, keep=frozenset())
-    assert [each["metadata"]["name"] for each in held(rig, "persistentvolumeclaims")] == ["data"]
+    assert [each["metadata"]["name"] for each in held(rig, "persistentvolumeclaims")] == [
+        f"{rig.app}-data"
+    ]
 
 
 def test_a_pod_that_the_cluster_refuses_says_why(

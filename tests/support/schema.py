@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-_MODELS = {
-    "v1": "V1", "apps/v1": "V1", "networking.k8s.io/v1": "V1", "policy/v1": "V1",
-    "discovery.k8s.io/v1": "V1",
-}  # fmt: skip
-
 
 def check(manifest: dict[str, Any]) -> None:
     """Raise ValueError, with the place, where an object is not what its kind has to be."""
     from kubernetes import client
 
-    model = getattr(client, _MODELS[manifest["apiVersion"]] + manifest["kind"])
-    model.model_validate(manifest)
+    assert manifest["apiVersion"].rpartition("/")[2] == "v1"
+    getattr(client, f"V1{manifest['kind']}").model_validate(manifest)

@@ -28,6 +28,7 @@ capabilities: Final[frozenset[Capability]] = frozenset(
 
 _SWITCH_SECONDS: Final = 15.0
 _HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
+_OF_RELEASE: Final = ("Deployment", "Secret")
 _OF_SITE: Final = ("Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceAccount")
 
 
@@ -42,7 +43,7 @@ def plan(deployment: Deployment, /) -> tuple[str, ...]:
         has_namespace = api.find("Namespace", api.namespace) is not None
         serving = traffic.held(api, site)
         steps = [] if has_namespace else [f"make the namespace {api.namespace}"]
-        for each in (*objects.of_environment(deployment), *objects.of_release(deployment)):
+        for each in objects.without_secrets(deployment):
             if has_namespace and not _is_kept(api, each):
                 api.apply(each, dry_run=True)
             steps.append(f"apply {each['kind']} {each['metadata']['name']}")
@@ -79,7 +80,8 @@ def apply(
         except Exception:
             is_new = serving is None or serving.release_id != deployment.release_id
             if is_new and undoing is None:  # nothing else is left to go back to
-                _remove_release(api, names.of_release(deployment))
+                for kind in _OF_RELEASE:
+                    api.delete(kind, names.of_release(deployment))
             raise
 
 
@@ -171,9 +173,9 @@ def _make(api: Cluster, deployment: Deployment, *, closed: bool) -> None:
 
 def _is_kept(api: Cluster, manifest: objects.Manifest) -> bool:
     """Return whether an object stays as it is: a disk that somebody has made larger."""
-    kind = manifest["kind"]
-    is_disk = kind == "PersistentVolumeClaim"
-    return is_disk and api.find(kind, manifest["metadata"]["name"]) is not None
+    if (kind := manifest["kind"]) != "PersistentVolumeClaim":
+        return False
+    return api.find(kind, manifest["metadata"]["name"]) is not None
 
 
 def _make_way(api: Cluster, manifest: objects.Manifest) -> None:
@@ -193,16 +195,12 @@ def _worst(seen: Iterable[Observed | None]) -> Observed:
 
 def _remove_others(api: Cluster, site: Site, *, keep: frozenset[str]) -> None:
     used = set()
-    for each in api.list("Deployment", names.labels(site, "release")).items:
-        if each["metadata"]["labels"].get(naming.RELEASE) in keep:
-            used |= objects.variables_of(each)
-        else:
-            _remove_release(api, each["metadata"]["name"])
+    for kind in _OF_RELEASE:
+        for each in api.list(kind, names.labels(site, "release")).items:
+            if each["metadata"]["labels"].get(naming.RELEASE) not in keep:
+                api.delete(kind, each["metadata"]["name"])
+            elif kind == "Deployment":
+                used |= objects.variables_of(each)
     for each in api.list("ConfigMap", names.labels(site, "variables")).items:
         if each["metadata"]["name"] not in used:
             api.delete("ConfigMap", each["metadata"]["name"])
-
-
-def _remove_release(api: Cluster, name: str) -> None:
-    api.delete("Deployment", name)
-    api.delete("Secret", name)

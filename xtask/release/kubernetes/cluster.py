@@ -126,10 +126,16 @@ class Cluster:
             time.sleep(min(_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
 
     def log(self, pod: str, *, previous: bool) -> str:
-        """Return the last lines that a pod has written, or that it did before it was restarted."""
+        """Return the last lines that a pod has written, or that it did before it was restarted.
+
+        Where there is no log, that is no error: it is asked for when something else went wrong.
+        """
         query = {"tailLines": str(_LOG_LINES), "previous": str(previous).lower()}
-        answer = self._call("GET", f"{self._path('Pod')}/{pod}/log", query, absent=True)
-        return "" if answer is None else str(answer.data.decode(errors="replace")).rstrip()
+        try:
+            answer = self._call("GET", f"{self._path('Pod')}/{pod}/log", query)
+        except TargetError:
+            return ""
+        return str(answer.data.decode(errors="replace")).rstrip()
 
     def ask(self, pod: str) -> health.Ask:
         """Return how to ask a pod over HTTP, through the server and before it has traffic."""

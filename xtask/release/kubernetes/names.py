@@ -42,6 +42,11 @@ def service(site: Site) -> str:
     return dns_label(site.app)
 
 
+def data_claim(site: Site) -> str:
+    """Return the name of the disk of an environment."""
+    return f"{service(site)}-data"
+
+
 def of_release(deployment: Deployment) -> str:
     """Return the name of what is of one release alone."""
     return deployment.release_id.replace("_", "-")

@@ -71,7 +71,7 @@ def disruption_budget(site: Site) -> Manifest:
 
 def data_claim(site: Site) -> Manifest:
     """Return the disk of an environment; it stays when the environment ends."""
-    claim = _of_site("v1", "PersistentVolumeClaim", site, pods.DATA_CLAIM)
+    claim = _of_site("v1", "PersistentVolumeClaim", site, names.data_claim(site))
     claim["spec"] = {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": pods.DATA_SIZE}},
@@ -83,8 +83,8 @@ def config_map(deployment: Deployment) -> Manifest | None:
     """Return the variables of a release, `None` when there are none; equal ones are shared."""
     if not (variables := dict(sorted(deployment.configuration.variables.items()))):
         return None
-    name = names.of_content("variables", canonical_json(variables))
     labels = names.labels(deployment.site, "variables")
+    name = names.of_content("variables", canonical_json([labels, variables]))
     made = _of_site("v1", "ConfigMap", deployment.site, name, labels)
     return made | {"data": variables, "immutable": True}
 
@@ -179,6 +179,12 @@ def of_release(deployment: Deployment) -> tuple[Manifest, ...]:
     """Return what runs a release, in the order to make it."""
     made = config_map(deployment), secret(deployment), workload(deployment)
     return tuple(each for each in made if each is not None)
+
+
+def without_secrets(deployment: Deployment) -> tuple[Manifest, ...]:
+    """Return everything that a release needs but the values that only its pods may see."""
+    made = config_map(deployment), workload(deployment)
+    return (*of_environment(deployment), *(each for each in made if each is not None))
 
 
 def _of_site(

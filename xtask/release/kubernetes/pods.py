@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PORT_NAME: Final = "http"
 DATA_PATH: Final = "/data"
-DATA_CLAIM: Final = "data"
 
 _HOST: Final = "kubernetes.io/hostname"
 _TMP_SIZE: Final = "64Mi"
@@ -138,7 +137,7 @@ def _pod_security() -> dict[str, Any]:
 def _volumes(deployment: Deployment, *, secret: str | None) -> list[dict[str, Any]]:
     data: dict[str, Any] = {"emptyDir": {"sizeLimit": DATA_SIZE}}
     if keeps_data(deployment):
-        data = {"persistentVolumeClaim": {"claimName": DATA_CLAIM}}
+        data = {"persistentVolumeClaim": {"claimName": names.data_claim(deployment.site)}}
     tmp = {"emptyDir": {"medium": "Memory", "sizeLimit": _TMP_SIZE}}
     volumes = [{"name": "tmp", **tmp}, {"name": "data", **data}]
     if secret:

@@ -11,7 +11,7 @@ _CONFLICT: Final = 409
 _REMEDIES: Final = {
     401: "log in to the cluster again, or get a new kubeconfig",
     403: "the account of the context needs a role for this: docs/releases.md lists what",
-    404: "the server does not know this kind: it needs Kubernetes 1.30 or newer",
+    404: "the namespace or this kind of object is not there; Kubernetes 1.30 or newer is needed",
 }
 _UNREACHABLE: Final = (
     "look at the server of the context: `kubectl cluster-info`; or name another one with `context`"

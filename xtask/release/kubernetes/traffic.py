@@ -92,14 +92,13 @@ def point(api: Cluster, deployment: Deployment, undoing: Failed | None) -> None:
 def receiving(api: Cluster, site: Site) -> tuple[str, ...]:
     """Return the pods to which the Service sends traffic, by name."""
     slices = api.list("EndpointSlice", {_SERVICE_NAME: names.service(site)})
-    return tuple(
-        sorted(
-            endpoint["targetRef"]["name"]
-            for each in slices.items
-            for endpoint in each.get("endpoints") or ()
-            if (endpoint.get("conditions") or {}).get("ready") and endpoint.get("targetRef")
-        )
-    )
+    found = {
+        endpoint["targetRef"]["name"]
+        for each in slices.items
+        for endpoint in each.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready", True) and endpoint.get("targetRef")
+    }
+    return tuple(sorted(found))
 
 
 def undelivered(api: Cluster, deployment: Deployment) -> str | None:
