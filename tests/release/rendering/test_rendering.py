@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from tests.support import schema
 from tests.support.deployments import FULL, deployment
 from tests.support.restricted import violations
+from xtask.cli.verbs import load
 from xtask.errors import UsageError
 from xtask.release.deployment import Configuration
 from xtask.release.rendering import FORMATS, render
@@ -30,6 +31,11 @@ ONE = deployment(
 
 def of(form: str) -> Deployment:
     return ONE if form == "compose" else FULL
+
+
+def test_what_can_be_asked_for_is_what_can_be_rendered() -> None:
+    (option,) = [each for each in load("render").options if "--target" in each.names]
+    assert set(option.how["choices"]) == set(FORMATS)
 
 
 def documents(form: str) -> list[Any]:
