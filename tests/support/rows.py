@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,4 +37,4 @@ def release(name: str, **changes: Any) -> Release:
         lease_token=0, lease_until=None, created_at=before(days=8), deployed_at=before(days=8),
         activated_at=before(days=8), ended_at=None, error=None,
     )  # fmt: skip
-    return replace(found, **changes)
+    return found._replace(**changes)
