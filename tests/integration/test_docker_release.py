@@ -67,7 +67,7 @@ class Store:
         with open_records(self.url) as records:
             request = ReleaseRequest("staging", build, "docker", self.port, "ann", "crash")
             release = records.begin_release(request, Claim("a process that dies", 0.0))
-            candidate = deployment(Folder(self.workspace.root), release, records.build(build))
+            candidate = deployment(Folder(self.workspace.root), records, release)
             docker.apply(candidate)
             records.verify_release(release)
             docker.switch(candidate)

@@ -75,8 +75,8 @@ _BUILD_IDENTITY = (
 )
 _RELEASE_IDENTITY = (
     "id, environment, kind, build_id, manifest_hash, image_digest, target, port,"
-    " configuration, restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class,"
-    " ends_hold_id, idempotency_key, request_digest, created_at"
+    " configuration, restores_release_id, actor, reason, plan_digest, approvals_needed,"
+    " migration_class, ends_hold_id, idempotency_key, request_digest, created_at"
 )
 _RELEASE_FROZEN = "generation, previous_release_id, modules_delta, passed_freeze, deployed_at"
 _EVENT_IDENTITY = "id, subject, subject_id, from_status, to_status, actor, detail, at"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NoReturn
 
 from xtask.errors import RefusedError
 from xtask.pipeline.leases import claim
+from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.deploy import deploy
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
@@ -131,6 +133,7 @@ def _current(
     if plan.digest != release.plan_digest:
         _reject_stale(settings, records, release)
     plan.require_open()
+    read_secrets(settings.workspace.root, plan.given, os.environ)
     return plan
 
 
