@@ -131,7 +131,7 @@ def test_no_package_index_address_is_committed() -> None:
 
 def test_a_target_of_an_environment_is_a_target_that_runs() -> None:
     able = {name: found.capabilities for name, found in target.TARGETS.items()}
-    assert configuration.TARGETS == able
+    assert able == configuration.TARGETS
 
 
 def test_what_an_image_sets_is_nothing_that_an_environment_may() -> None:

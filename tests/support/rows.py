@@ -30,7 +30,8 @@ def release(name: str, **changes: Any) -> Release:
     found = Release(
         id=f"rel_{name}", environment="staging", generation=1, kind="promote", status="active",
         build_id="b" * 36, manifest_hash="", image_digest="", target="record", port=1,
-        configuration=None, previous_release_id=None, restores_release_id=None, actor="ann", reason="it is time",
+        configuration=None, previous_release_id=None, restores_release_id=None, actor="ann",
+        reason="it is time",
         plan_digest="", approvals_needed=0, migration_class="none", passed_freeze=None,
         ends_hold_id=None,
         modules_delta=NOTHING, idempotency_key=None, recovery_attempts=0, lease_owner=None,
