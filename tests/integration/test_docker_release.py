@@ -52,6 +52,12 @@ class Store:
         assert said.code == code, said.err
         return said.document
 
+    def promoted_in_vain(self, build: str) -> str:
+        """Return what is said of a promotion that is refused."""
+        said = self.workspace.xtask("promote", build, "--to", "staging", *REASON)
+        assert said.code == 6, said.err
+        return said.err
+
     def rolled_back(self) -> Any:
         said = self.workspace.xtask("rollback", "--env", "staging", *REASON)
         assert said.code == 0, said.err
