@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
 from xtask.digest import canonical_json, sha256_of
-from xtask.errors import RefusedError, UntrustedError, UsageError, XtaskError
+from xtask.errors import RefusedError, UntrustedError, XtaskError
 from xtask.image.layout import Layout
-from xtask.manifest.composition import read_composition
-from xtask.manifest.environments import Environment
 from xtask.pipeline.releasing.candidate import base_of, facts_of, read_bundle, read_surfaces
 from xtask.pipeline.releasing.configuration import changes, take
+from xtask.pipeline.releasing.environment import rules_if_readable, rules_of, without_rules
 from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
 from xtask.pipeline.verifying.verify import doubt
 from xtask.records import refusals
@@ -28,6 +26,7 @@ from xtask.resolve.migrations import Distance, Migration, distance
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from xtask.manifest.environments import Environment
     from xtask.pipeline.progress import Progress
     from xtask.pipeline.releasing.configuration import Change, Document
     from xtask.pipeline.releasing.gates import Gate
@@ -175,7 +174,7 @@ def again(workspace: Workspace, records: Records, active: Release) -> Step:
     try:
         rules = rules_of(workspace, active.environment)
     except XtaskError:
-        rules = _without_rules(active.environment)
+        rules = without_rules(active.environment)
     return Step("redeploy", rules, records.build(active.build_id), active.target, active.port)
 
 
@@ -230,40 +229,6 @@ def look(
 def _require_kept(records: Records, build: Build) -> None:
     if gone := records.removed_at(build.manifest_hash):
         raise refusals.removed(build, gone)
-
-
-def rules_of(workspace: Workspace, name: str) -> Environment:
-    """Return an environment of `modules.toml`.
-
-    Raises:
-        UsageError: it is not there.
-        InvalidError: the file does not say what it should.
-    """
-    problems = Problems()
-    composition = read_composition(workspace.manifest, problems)
-    problems.raise_if_any()
-    known = composition.environments if composition else {}
-    if name not in known:
-        raise UsageError(
-            f"there is no environment `{name}` in modules.toml",
-            help=did_you_mean(name, known) or f"there are: {listed(known) or 'none'}",
-        )
-    return known[name]
-
-
-def rules_if_readable(workspace: Workspace, name: str) -> Environment:
-    """Return an environment of `modules.toml`, and one without rules when that cannot be read.
-
-    Nothing that is wrong with that file may keep anybody from going back.
-    """
-    composition = read_composition(workspace.manifest, Problems())
-    if composition and name in composition.environments:
-        return composition.environments[name]
-    return _without_rules(name)
-
-
-def _without_rules(name: str) -> Environment:
-    return Environment(name, 0, "record", 0, Place(Source("modules.toml")))
 
 
 def _given(

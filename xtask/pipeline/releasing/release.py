@@ -14,6 +14,7 @@ from xtask.errors import RefusedError, TargetError
 from xtask.pipeline.leases import claim
 from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.deploy import deploy
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
 from xtask.pipeline.releasing.plan import (
@@ -21,7 +22,6 @@ from xtask.pipeline.releasing.plan import (
     again,
     look,
     promotion,
-    rules_of,
     way_back,
 )
 from xtask.records.rules import ONCE_ACTIVE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xtask.errors import XtaskError
 from xtask.pipeline.releasing.candidate import bundle_of, facts_of
 from xtask.pipeline.releasing.configuration import changes, take
-from xtask.pipeline.releasing.plan import rules_of
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.records.store import open_records
 from xtask.release.target import target
 
