@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from xtask.manifest.setting import Value
 
     Document = Mapping[str, Any]
-    Modules = Sequence[Mapping[str, Any]]
+    Declared = Mapping[str, Any]
+    Modules = Sequence[Declared]
 
 # What a Docker Swarm takes at most: docs.docker.com/engine/swarm/secrets.
 _MOST_BYTES: Final = 500_000
@@ -53,8 +54,7 @@ def take(environment: Environment, modules: Modules) -> Document | None:
     if "configuration" not in TARGETS[environment.target]:
         return None
     problems = Problems()
-    for problem in _problems(environment, modules):
-        problems.add(*problem[:3], help=problem[3])
+    _check_settings(environment, modules, problems)
     problems.raise_if_any()
     return _document(environment.given)
 
@@ -172,74 +172,86 @@ def _spelled(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _problems(environment: Environment, modules: Modules) -> Iterator[tuple[Any, ...]]:
-    """Yield code, message, place and help of what a build cannot be given, or lacks."""
-    given, known = environment.given, {module["name"]: module for module in modules}
-    for name, values in given.settings.items():
+def _check_settings(environment: Environment, modules: Modules, problems: Problems) -> None:
+    """Note what a build cannot be given (XT0306, XT0308), and what it lacks."""
+    known = {module["name"]: module for module in modules}
+    for name, values in environment.given.settings.items():
         if name not in known:
-            place = environment.place.at("settings", name, part="key")
-            message = f"there are settings for `{name}`, which is not in the build"
-            near = did_you_mean(name, known)
-            yield "XT0306", message, place, near or "remove them, or promote a build that has it"
-        else:
-            for key, value in values.items():
-                yield from _misfits(known[name], key, value)
+            problems.add(
+                "XT0306",
+                f"there are settings for `{name}`, which is not in the build",
+                environment.place.at("settings", name, part="key"),
+                help=did_you_mean(name, known) or "remove them, or promote a build that has it",
+            )
+        for key, value in values.items() if name in known else ():
+            _check_value(known[name], key, value, problems)
     for module in modules:
-        yield from _missing(environment, module)
-        yield from _elsewhere(environment, module)
+        for key, declared in module["settings"].items():
+            _require_value(environment, module, key, declared, problems)
+            _refuse_variable(environment, module["name"], key, declared, problems)
 
 
-def _misfits(module: Mapping[str, Any], key: str, value: Value) -> Iterator[tuple[Any, ...]]:
-    name, declared = module["name"], module["settings"].get(key)
+def _check_value(module: Declared, key: str, value: Value, problems: Problems) -> None:
+    name, settings = module["name"], module["settings"]
+    declared = settings.get(key)
     if declared is None:
-        message = f"`{name}` has no setting `{key}` in the build"
-        tip = did_you_mean(key, module["settings"])
-        known = listed(sorted(module["settings"])) or "none"
-        yield "XT0308", message, value.place._replace(part="key"), tip or f"it has {known}"
+        problems.add(
+            "XT0308",
+            f"`{name}` has no setting `{key}` in the build",
+            value.place._replace(part="key"),
+            help=did_you_mean(key, settings) or f"it has {listed(sorted(settings)) or 'none'}",
+        )
     elif declared["secret"]:
-        message = f"`{key}` of `{name}` is a secret and may not be written here"
-        tip = f'write `{declared["environment"]} = {{ file = "…" }}` under `secrets`'
-        yield "XT0308", message, value.place._replace(secret=True), tip
+        problems.add(
+            "XT0308",
+            f"`{key}` of `{name}` is a secret and may not be written here",
+            value.place._replace(secret=True),
+            help=f'write `{declared["environment"]} = {{ file = "…" }}` under `secrets`',
+        )
     elif wrong := misfit(_setting(key, declared, value), value.value):
         tip = f"the build was made with {_expected(declared)}"
-        yield "XT0308", f"`{key}` of `{name}` {wrong}", value.place, tip
+        problems.add("XT0308", f"`{key}` of `{name}` {wrong}", value.place, help=tip)
 
 
-def _missing(environment: Environment, module: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the settings without which a module of the build does not start."""
-    given = environment.given
-    has = {*module["values"], *given.settings.get(module["name"], ())}
-    for key, declared in module["settings"].items():
-        variable = declared["environment"]
-        if not declared["required"] or declared["default"] is not None or key in has:
-            continue
-        if variable not in given.secrets:
-            message = f"`{module['name']}` needs a value for `{key}`, {_expected(declared)}"
-            tip = (
-                f'write `{variable} = {{ file = "…" }}` under `secrets`'
-                if declared["secret"]
-                else f"write `{key} = …` under `settings.{module['name']}`"
-            )
-            yield "XT0308", message, environment.place, tip
+def _require_value(
+    environment: Environment, module: Declared, key: str, declared: Declared, problems: Problems
+) -> None:
+    """Note a setting without which a module of the build does not start."""
+    name, variable, given = module["name"], declared["environment"], environment.given
+    has = {*module["values"], *given.settings.get(name, ())}
+    needs = declared["required"] and declared["default"] is None
+    if needs and key not in has and variable not in given.secrets:
+        problems.add(
+            "XT0308",
+            f"`{name}` needs a value for `{key}`, {_expected(declared)}",
+            environment.place,
+            help=f'write `{variable} = {{ file = "…" }}` under `secrets`'
+            if declared["secret"]
+            else f"write `{key} = …` under `settings.{name}`",
+        )
 
 
-def _elsewhere(environment: Environment, module: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield variables that are settings of a module and would be given past its checks."""
-    for key, declared in module["settings"].items():
-        if declared["environment"] in environment.given.variables:
-            message = f"`{declared['environment']}` is the setting `{key}` of `{module['name']}`"
-            place = environment.place.at("variables", declared["environment"], part="key")
-            kept = "secrets" if declared["secret"] else f"settings.{module['name']}"
-            yield "XT0308", message, place, f"write it under `{kept}`"
+def _refuse_variable(
+    environment: Environment, module: str, key: str, declared: Declared, problems: Problems
+) -> None:
+    """Note a variable that is a setting of a module, and would be given past its checks."""
+    variable = declared["environment"]
+    if variable in environment.given.variables:
+        problems.add(
+            "XT0308",
+            f"`{variable}` is the setting `{key}` of `{module}`",
+            environment.place.at("variables", variable, part="key"),
+            help=f"write it under `{'secrets' if declared['secret'] else f'settings.{module}'}`",
+        )
 
 
-def _setting(key: str, declared: Mapping[str, Any], value: Value) -> Setting:
+def _setting(key: str, declared: Declared, value: Value) -> Setting:
     """Return a setting as its manifest declared it when the build was made."""
     said = {name: each for name, each in declared.items() if name != "environment"}
     return Setting(key=key, place=value.place, **said)
 
 
-def _expected(declared: Mapping[str, Any]) -> str:
+def _expected(declared: Declared) -> str:
     """Return what a value has to be."""
     kind = declared["type"] or "value"
     article = "an" if kind[0] in "aio" else "a"
