@@ -132,7 +132,7 @@ def _limits(keys: Table) -> dict[str, float]:
 
 def _within(keys: Table, key: str, allowed: range, *, default: int) -> int:
     number = keys.integer(key, default=default)
-    if key in keys and number not in allowed:
+    if keys.kind(key) is int and number not in allowed:
         tip = f"a number from {allowed[0]} to {allowed[-1]}"
         keys.wrong("XT0204", f"{number} is not a number of `{key}`", key, help=tip)
     return number
