@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NoReturn
 
 from xtask.errors import RefusedError
@@ -134,7 +133,7 @@ def _current(
     if plan.digest != release.plan_digest:
         _reject_stale(settings, records, release)
     plan.require_open()
-    read_secrets(settings.workspace.root, plan.given, os.environ)
+    read_secrets(settings.workspace.root, plan.given)
     return plan
 
 

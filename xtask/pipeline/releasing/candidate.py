@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -157,7 +156,7 @@ def with_secrets(
         RefusedError: some of them are not there.
     """
     given = records.configuration(release)
-    return replace(found, secrets=configuration.read_secrets(workspace.root, given, os.environ))
+    return replace(found, secrets=configuration.read_secrets(workspace.root, given))
 
 
 def load_image(settings: Settings, progress: Progress, build: Build) -> str:

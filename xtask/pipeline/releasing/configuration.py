@@ -8,6 +8,7 @@ none, and is given what an environment gives that says nothing.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from xtask.diagnostics import Problems, did_you_mean, listed
@@ -92,7 +93,7 @@ def addresses(document: Document | None) -> tuple[str, ...]:
 
 
 def read_secrets(
-    root: Path, document: Document | None, environ: Mapping[str, str]
+    root: Path, document: Document | None, environ: Mapping[str, str] = os.environ
 ) -> dict[str, bytes]:
     """Return the values of the secrets of a configuration, which nobody keeps.
 

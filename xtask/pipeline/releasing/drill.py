@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import RefusedError, UntrustedError, XtaskError
@@ -75,7 +74,7 @@ def _drill(
     try:
         plan = look(settings, progress, records, step, Asked(own=left.id if left else None))
         plan.require_open()
-        read_secrets(settings.workspace.root, plan.given, os.environ)
+        read_secrets(settings.workspace.root, plan.given)
         target(back.target)
         seen = verify(settings, progress, what=step.build.id, trust_file=None, now=now)
         if seen.failed:

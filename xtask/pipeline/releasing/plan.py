@@ -217,10 +217,9 @@ def look(
             waivers=asked.waivers,
         )
         delta = modules_delta(before, step.build.modules)
-        had = records.configuration(active) if active else None
         plan = Plan(
             step, active, delta, facts.distance, gates(facts), frozen(facts), given,
-            changes(had, given),
+            changes(_had(records, active), given),
         )  # fmt: skip
         stage.detail = f"build {step.build.id[:8]} for {name}"
     return plan
@@ -246,6 +245,14 @@ def _given(
     if step.build.bundle is None:
         return None  # without a bundle nothing is released
     return take(step.environment, facts_of(workspace, step.build))
+
+
+def _had(records: Records, active: Release | None) -> Document | None:
+    """Return what the active release was given; damage to that keeps nobody from leaving it."""
+    try:
+        return records.configuration(active) if active else None
+    except UntrustedError:
+        return None
 
 
 def _require_whole(workspace: Workspace, build: Build) -> None:

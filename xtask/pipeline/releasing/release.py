@@ -6,7 +6,6 @@ down when the release that it leaves was promoted.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import sha256_of
@@ -173,7 +172,7 @@ def _carry_out(
     )
     if request.approvals:
         return records.request_release(request)
-    read_secrets(settings.workspace.root, plan.given, os.environ)  # before anything is recorded
+    read_secrets(settings.workspace.root, plan.given)  # before anything is recorded
     release = records.begin_release(request, claim(settings))
     if release.lease_owner != settings.holder:  # the same command, given elsewhere at this moment
         return _outcome(release)
