@@ -63,6 +63,6 @@ class Server(http.server.ThreadingHTTPServer):
 server = Server(("0.0.0.0", 8000), Handler)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 if MODE == "dies":
-    threading.Timer(1.0, lambda: os._exit(3)).start()
+    threading.Timer(2.0, lambda: os._exit(3)).start()
 server.serve_forever()
 server.server_close()

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.test_docker_release import Store, serving, store
+from tests.integration.conftest import remove_everything
+from tests.integration.test_docker_release import REASON, Store, open_store, serving
 from xtask.release import health
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["store"]
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.requires("docker"), pytest.mark.requires("index")]
 
@@ -35,24 +34,31 @@ def given(store: Store) -> Any:
     return json.loads(health.at(store.port)("/environment").text)
 
 
-def everything_kept(store: Store, folder: Path) -> bytes:
-    files = [*store.workspace.root.rglob("*"), *folder.glob("records*")]
-    known = {store.workspace.root / "dsn"}
-    return b"".join(path.read_bytes() for path in files if path.is_file() and path not in known)
+def everything_kept(store: Store) -> bytes:
+    files = [path for path in store.workspace.root.parent.rglob("*") if path.is_file()]
+    return b"".join(path.read_bytes() for path in files if path.name != "dsn")
+
+
+@pytest.fixture(scope="module")
+def store(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store whose environment gives something to what it serves."""
+    made = open_store(tmp_path_factory.mktemp("given"), tmp_path_factory)
+    configure(made, GIVEN)
+    build = made.built("works")
+    missing = made.promoted_in_vain(build)
+    assert missing.count("is empty") == missing.count("cannot be read") == 1
+    assert made.workspace.xtask("releases", "--json").document == []
+    (made.workspace.root / "dsn").write_text(DSN)
+    made.workspace.environ["SHOP_PIN"] = PIN
+    made.promoted(build)
+    yield made
+    remove_everything(engine, made.app)
 
 
 def test_a_release_has_what_its_environment_gives_and_a_rollback_what_it_had_then(
-    engine: Any, store: Store, tmp_path: Path
+    engine: Any, store: Store
 ) -> None:
-    configure(store, GIVEN)
-    build = store.built("works")
-    missing = store.promoted_in_vain(build)
-    assert missing.count("is empty") == missing.count("cannot be read") == 1
-    assert store.workspace.xtask("releases", "--json").document == []
-
-    (store.workspace.root / "dsn").write_text(DSN)
-    store.workspace.environ["SHOP_PIN"] = PIN
-    first = store.promoted(build)
+    (first,) = store.workspace.xtask("releases", "--json").document
     seen = given(store)
     assert (seen["LOG_LEVEL"], seen["MODULES__CART__CURRENCY"]) == ("info", "USD")
     assert seen["DSN_FILE"] == {"path": "/run/secrets/DSN", "mode": "400", "content": DSN}
@@ -77,18 +83,19 @@ def test_a_release_has_what_its_environment_gives_and_a_rollback_what_it_had_the
     assert told["given"]["secrets"] == {"DSN": {"file": "dsn"}, "PIN": {"env": "SHOP_PIN"}}
 
     inspected = json.dumps([each.attrs for each in store.containers(engine)])
-    kept = everything_kept(store, tmp_path)
+    kept = everything_kept(store)
     for value in (DSN, PIN):
         assert value not in inspected
         assert value.encode() not in kept
 
 
 def test_a_release_that_dies_while_it_is_watched_is_undone_once(store: Store) -> None:
-    first = store.promoted(store.built("works"))
+    store.workspace.xtask("unhold", "--env", "staging", *REASON)
+    before = serving(store.port)
     configure(store, 'window = "30s"\n')
     store.promoted(store.built("dies"), code=7)
-    assert serving(store.port) == first["id"]
-    failed, _ = store.workspace.xtask("releases", "--json").document
+    assert serving(store.port) == before
+    failed, *_ = store.workspace.xtask("releases", "--json").document
     assert "was started again" in failed["error"]
     told = store.workspace.xtask("releases", failed["id"], "--json").document
     became = [event["to_status"] for event in told["events"]]

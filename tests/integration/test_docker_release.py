@@ -89,12 +89,17 @@ def serving(port: int) -> str | None:
     return seen.release_id if seen else None
 
 
+def open_store(folder: Path, factory: pytest.TempPathFactory) -> Store:
+    """Return a store of its own, in a folder."""
+    workspace = built_shop(factory).copy(folder / "shop")
+    url = f"sqlite:///{folder / 'records.sqlite3'}"
+    workspace.environ["XTASK_DATABASE_URL"] = url
+    return Store(workspace, url)
+
+
 @pytest.fixture
 def store(engine: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    workspace = built_shop(tmp_path_factory).copy(tmp_path / "shop")
-    url = f"sqlite:///{tmp_path / 'records.sqlite3'}"
-    workspace.environ["XTASK_DATABASE_URL"] = url
-    made = Store(workspace, url)
+    made = open_store(tmp_path, tmp_path_factory)
     yield made
     remove_everything(engine, made.app)
 
