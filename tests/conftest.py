@@ -87,6 +87,11 @@ def _needed(item: pytest.Item) -> list[str]:
     return sorted({part for mark in item.iter_markers("requires") for part in mark.args})
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return twice the number of processors: half of the time, tests wait for a real part."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose parts are absent, or fail it when they were promised or do not exist."""
     promised = {part.strip() for part in os.environ.get("XTASK_REQUIRE", "").split(",")}

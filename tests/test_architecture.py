@@ -12,7 +12,8 @@ import pytest
 
 import xtask
 from xtask.cli.verbs import VERBS, load
-from xtask.manifest import environments
+from xtask.image import assemble
+from xtask.manifest import configuration
 from xtask.release import target
 
 ROOT = Path(xtask.__file__).parents[1]
@@ -129,4 +130,9 @@ def test_no_package_index_address_is_committed() -> None:
 
 
 def test_a_target_of_an_environment_is_a_target_that_runs() -> None:
-    assert set(environments.TARGETS) == set(target.TARGETS)
+    able = {name: found.capabilities for name, found in target.TARGETS.items()}
+    assert able == configuration.TARGETS
+
+
+def test_what_an_image_sets_is_nothing_that_an_environment_may() -> None:
+    assert configuration.RESERVED == assemble.ENVIRONMENT

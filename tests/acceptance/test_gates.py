@@ -95,19 +95,32 @@ def test_the_last_of_enough_other_people_deploys(office: Office) -> None:
     assert moved == ["pending", "approved", "deploying", "verifying", "active"]
 
 
-@pytest.mark.parametrize("changes", ["what serves", "a rule"])
+@pytest.mark.parametrize("changes", ["what serves", "a rule", "what it is given"])
 def test_an_approval_of_something_else_than_was_planned_rejects_it(
     office: Office, changes: str
 ) -> None:
+    if changes == "what it is given":
+        office.rule('target = "docker"', "staging")
     release = pending(office)
     if changes == "a rule":
         office.rule("keep = 5", "staging")
+    elif changes == "what it is given":
+        office.rule('variables = { LOG_LEVEL = "debug" }', "staging")
     else:
         other = pending(office, number=1)
         office.done("approve", other, by="bob")
     said = office.refused("approve", release, by="bob")
     assert f"{release} is rejected: the plan is stale" in said
     assert status_of(office, release) == "rejected"
+
+
+def test_what_a_build_cannot_be_given_is_refused_with_its_place(office: Office) -> None:
+    office.rule('target = "docker"\nsettings.cart = { currency = "USD" }', "staging")
+    said = office.says("promote", office.builds[0], "--to", "staging", *WHY)
+    assert said.code == 3
+    assert "there are settings for `cart`, which is not in the build" in said.err
+    assert "--> modules.toml:" in said.err
+    assert office.releases() == []
 
 
 def test_a_gate_that_closes_meanwhile_keeps_a_release_waiting(office: Office) -> None:

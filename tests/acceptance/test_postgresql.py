@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, make_url
 
+from xtask.records import SCHEMA
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,7 +52,7 @@ def promoted(shop: Workspace, what: str) -> Any:
 
 
 def test_migrate_build_promote_and_roll_back(remote: Workspace) -> None:
-    assert done(remote, "migrate") == {"schema": "0002"}
+    assert done(remote, "migrate") == {"schema": SCHEMA}
     a, again = remote.built(), remote.built()
     assert (a["cached"], again["cached"]) == (False, True)
     assert again["build_id"] == a["build_id"]

@@ -1,15 +1,16 @@
-"""Benchmarks: `python -m tests.bench build|compose|start|records`.
+"""Benchmarks: `python -m tests.bench build|compose|start|records|release`.
 
     build    xtask build against docker build and buildah: cold, no change, one module changed
     compose  generate-registry for thousands of modules
     start    what xtask build imports
     records  questions and promotions in records of a million builds, on SQLite and on the server
              that XTASK_TEST_POSTGRESQL names
+    release  rollbacks and the requests of clients meanwhile, on the engine that DOCKER_HOST names
 
-`--modules N...` chooses other sizes (of builds, for `records`), `--runs N` how often each step is
-measured, `--seed N` other modules, `--save` also writes docs/evidence/NAME.md. Everything lies in a
-new folder of `--scratch` and ends with the run. With `--alone`, without Debian's packages, or
-without root, `build` has no peer.
+`--modules N...` chooses other sizes (`records`: of builds, `release`: of clients), `--runs N` how
+often each step is measured, `--seed N` other modules, `--save` also writes docs/evidence/NAME.md.
+Everything lies in a new folder of `--scratch` and ends with the run. With `--alone`, without
+Debian's packages, or without root, `build` has no peer.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import build, compose, records, start
+from tests.bench import build, compose, records, release, start
 from tests.bench.measure import REPOSITORY, BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NAMES = ("build", "compose", "start", "records")
+_NAMES = ("build", "compose", "start", "records", "release")
 
 
 def main() -> int:
@@ -38,6 +39,7 @@ def main() -> int:
         "compose": (compose.measure, (1_000, 10_000), 5),
         "start": (start.measure, (50,), 15),
         "records": (records.measure, (1_000_000,), 300),
+        "release": (release.measure, (4,), 10),
     }
     measure, counts, runs = benchmarks[arguments.name]
     try:

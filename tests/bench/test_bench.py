@@ -121,6 +121,16 @@ def test_compose_prints_time_memory_and_growth(tmp_path: Path) -> None:
     assert printed.count("(target ≤ ") == 3
 
 
+@pytest.mark.requires("docker")
+def test_release_prints_ratios_and_loses_no_request(tmp_path: Path) -> None:
+    printed = report(tmp_path, "release", "--runs", "1", "--seed", "7")
+    for step in ("promote", "rollback", "promote of what does not start"):
+        ((_, answers, _, failed),) = cells(printed, step)
+        assert int(answers.replace(",", "")) > 50
+        assert failed == "0"
+    assert printed.count("(target ≤ ") == 3
+
+
 def test_start_prints_the_ten_most_expensive_imports(tmp_path: Path) -> None:
     printed = report(tmp_path, "start", "--modules", "3", "--runs", "1", "--seed", "7")
     after = printed.split("most expensive imports")[1].splitlines()[2:]

@@ -227,10 +227,10 @@ def clean_engine(engine: DockerClient) -> Iterator[DockerClient]:
 
 
 def _remove(engine: DockerClient) -> None:
-    for one in engine.images.list():
-        names = [*one.tags, *one.attrs["RepoDigests"]]
+    for one in engine.api.images():
+        names = [*(one["RepoTags"] or ()), *(one["RepoDigests"] or ())]
         if any(name.startswith(("localhost/xtask-inter", "127.0.0.1:")) for name in names):
-            engine.images.remove(one.id, force=True)
+            engine.images.remove(one["Id"], force=True)
 
 
 @pytest.mark.requires("docker")

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -20,7 +21,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers every path, as most modes do."""
 
     def do_GET(self) -> None:
-        """Answer who this is; `/slow` takes its time, and `/environment` shows what was given."""
+        """Answer who this is; `/slow` takes its time, and `/environment` shows what was given.
+
+        Of a file that is named there it shows mode and content.
+        """
         if self.path == "/slow":
             time.sleep(0.8)
         if (self.path, MODE) in {("/readyz", "unready"), ("/shop", "wrong")}:
@@ -34,6 +38,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         }
         if self.path == "/environment":
             said = dict(os.environ)
+            for name, path in os.environ.items():
+                if name.endswith("_FILE"):
+                    file = pathlib.Path(path)
+                    mode = oct(file.stat().st_mode)[-3:]
+                    said[name] = {"path": path, "mode": mode, "content": file.read_text()}
         body = json.dumps(said).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -54,6 +63,6 @@ class Server(http.server.ThreadingHTTPServer):
 server = Server(("0.0.0.0", 8000), Handler)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 if MODE == "dies":
-    threading.Timer(1.0, lambda: os._exit(3)).start()
+    threading.Timer(2.0, lambda: os._exit(3)).start()
 server.serve_forever()
 server.server_close()

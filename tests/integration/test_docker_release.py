@@ -52,6 +52,12 @@ class Store:
         assert said.code == code, said.err
         return said.document
 
+    def promoted_in_vain(self, build: str) -> str:
+        """Return what is said of a promotion that is refused."""
+        said = self.workspace.xtask("promote", build, "--to", "staging", *REASON)
+        assert said.code == 6, said.err
+        return said.err
+
     def rolled_back(self) -> Any:
         said = self.workspace.xtask("rollback", "--env", "staging", *REASON)
         assert said.code == 0, said.err
@@ -67,7 +73,7 @@ class Store:
         with open_records(self.url) as records:
             request = ReleaseRequest("staging", build, "docker", self.port, "ann", "crash")
             release = records.begin_release(request, Claim("a process that dies", 0.0))
-            candidate = deployment(Folder(self.workspace.root), release, records.build(build))
+            candidate = deployment(Folder(self.workspace.root), records, release)
             docker.apply(candidate)
             records.verify_release(release)
             docker.switch(candidate)
@@ -83,12 +89,17 @@ def serving(port: int) -> str | None:
     return seen.release_id if seen else None
 
 
+def open_store(folder: Path, factory: pytest.TempPathFactory) -> Store:
+    """Return a store of its own, in a folder."""
+    workspace = built_shop(factory).copy(folder / "shop")
+    url = f"sqlite:///{folder / 'records.sqlite3'}"
+    workspace.environ["XTASK_DATABASE_URL"] = url
+    return Store(workspace, url)
+
+
 @pytest.fixture
 def store(engine: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    workspace = built_shop(tmp_path_factory).copy(tmp_path / "shop")
-    url = f"sqlite:///{tmp_path / 'records.sqlite3'}"
-    workspace.environ["XTASK_DATABASE_URL"] = url
-    made = Store(workspace, url)
+    made = open_store(tmp_path, tmp_path_factory)
     yield made
     remove_everything(engine, made.app)
 

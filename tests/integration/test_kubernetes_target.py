@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,9 @@ def test_variables_and_secrets_come_to_the_pods_and_go_with_the_release(
     kubernetes.apply(replace(deployment, secrets={"TOKEN": b"another one"}))
     (secret,) = held(rig, "secrets")
     assert base64.b64decode(secret["data"]["TOKEN"]) == b"another one"
-    assert '"CURRENCY": "EUR"' in health.at(rig.port)("/environment").text
+    given = json.loads(health.at(rig.port)("/environment").text)
+    assert given["CURRENCY"] == "EUR"
+    assert (given["TOKEN_FILE"]["content"], given["TOKEN_FILE"]["mode"]) == ("open sesame", "440")
     (slices,) = held(rig, "endpointslices")
     assert len(slices["endpoints"]) == 2
     kubernetes.remove(rig.site, keep=frozenset())

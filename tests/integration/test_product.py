@@ -86,7 +86,7 @@ def test_build_load_gives_the_engine_the_image_under_its_identity(
 ) -> None:
     workspace, _ = product
     document = workspace.built("--load")
-    ids = {image.id for image in engine.images.list()}
+    ids = {image["Id"] for image in engine.api.images()}
     assert {document["config_digest"], document["image_digest"]} & ids
 
 

@@ -6,7 +6,6 @@ import contextlib
 import random
 import shutil
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -119,7 +118,7 @@ def mutations(events: list[Event], seed: int) -> Iterator[list[Event]]:
     while True:
         at = chance.randrange(len(events))
         field = chance.choice(fields)
-        yield [*events[:at], replace(events[at], **{field: "x"}), *events[at + 1 :]]
+        yield [*events[:at], events[at]._replace(**{field: "x"}), *events[at + 1 :]]
         at = chance.randrange(len(events) - 1)
         yield events[:at] + events[at + 1 :]
         other = chance.randrange(at + 1, len(events))
@@ -128,7 +127,7 @@ def mutations(events: list[Event], seed: int) -> Iterator[list[Event]]:
         yield swapped
         yield [*events[: at + 1], *events[at:]]
         renumbered = [*events[:at], *events[at + 1 :]]
-        yield [replace(event, seq=seq) for seq, event in enumerate(renumbered, 1)]
+        yield [event._replace(seq=seq) for seq, event in enumerate(renumbered, 1)]
 
 
 def test_every_single_mutation_of_the_log_is_found(events: list[Event]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import text
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+_SEALED = ("facts", "seq", "prev_hash", "hash")
 NOTHING = '{"added": {}, "changed": {}, "removed": {}}'
 AT = "2026-11-0{}T00:00:00.000Z"
 # id, status, stage
@@ -126,6 +129,17 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     engine.dispose()
 
 
+def bring_to(url: str, revision: str) -> None:
+    """Migrate as the version with this newest revision did, but for triggers and seals."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = sa.create_engine(url)
+    with engine.connect() as connection, migrations._rebuilding(connection), connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
 def before_and_after(old: str, table: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     engine = sa.create_engine(old)
     with engine.connect() as connection:
@@ -216,6 +230,24 @@ def test_it_goes_on_where_it_was(old: str) -> None:
         release = records.begin_release(asked(build), CLAIM)
         assert (release.generation, release.previous_release_id) == (6, "r4")
         assert records.request_build(wanted("b-good"))[1] is False
+
+
+def test_releases_of_0002_keep_everything_and_have_no_configuration(old: str) -> None:
+    bring_to(old, "0002")
+    for table in ("releases", "events", "builds"):
+        before, after = before_and_after(old, table)
+        assert len(after) == len(before) > 0
+        for row, now in zip(before, after, strict=True):
+            known = [name for name in row if name not in _SEALED]
+            assert {name: now[name] for name in known} == {name: row[name] for name in known}
+    with open_records(old) as records:
+        active = records.active_release("prod")
+        assert records.configuration(active) is None
+        assert broken(records.events()) == []
+        begun = records.take_over("r5", CLAIM)
+        records.fail_release(begun, "lost")
+        again = asked(records.build("b-next"), configuration='{"replicas":2}')
+        assert records.configuration(records.begin_release(again, CLAIM)) == {"replicas": 2}
 
 
 @only_on("sqlite", "old")

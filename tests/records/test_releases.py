@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.records.conftest import CLAIM, asked
-from xtask.errors import RefusedError
+from xtask.digest import sha256
+from xtask.errors import RefusedError, UntrustedError
+from xtask.records import triggers
 from xtask.records.store import open_records
 from xtask.records.tables import events
 
@@ -256,3 +259,29 @@ def test_whole_promotions_at_once_leave_a_chain_without_gaps(shop: Shop, url: st
     assert [release.status for release in ordered] == [
         *["superseded"] * (len(ordered) - 1), "active"
     ]  # fmt: skip
+
+
+def test_releases_share_a_configuration_and_the_log_says_which_each_has(shop: Shop) -> None:
+    a, b = shop.built("a"), shop.built("b")
+    content = '{"variables":{"LOG":"ä"}}'
+    first, second = (shop.promoted(each, configuration=content) for each in (a, b))
+    bare = shop.promoted(a)
+    digest = sha256(content.encode())
+    assert (first.configuration, second.configuration, bare.configuration) == (digest, digest, None)
+    assert shop.records.configuration(second) == {"variables": {"LOG": "ä"}}
+    assert shop.records.configuration(bare) is None
+    for release in (first, bare):
+        for event in shop.records.events_of("release", release.id):
+            assert json.loads(str(event.facts))["configuration"] == release.configuration
+
+
+def test_a_configuration_that_somebody_has_changed_is_not_believed(shop: Shop) -> None:
+    release = shop.promoted(shop.built("a"), configuration="{}")
+    with shop.records.engine.begin() as connection:
+        triggers.drop(connection)
+        connection.execute(text("UPDATE configurations SET content = '{\"replicas\": 9}'"))
+        triggers.install(None, connection)
+    with pytest.raises(UntrustedError, match=f"the configuration of {release.id}"):
+        shop.records.configuration(release)
+    (found,) = shop.records.contradictions()
+    assert (found.table, found.id) == ("configurations", release.configuration)

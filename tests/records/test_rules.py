@@ -86,6 +86,7 @@ class History:
             image_digest=image,
             target="record",
             port=8080,
+            configuration=None,
             previous_release_id=old.id if old else None,
             restores_release_id=restores,
             actor="ann",

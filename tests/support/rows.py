@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,11 +30,12 @@ def release(name: str, **changes: Any) -> Release:
     found = Release(
         id=f"rel_{name}", environment="staging", generation=1, kind="promote", status="active",
         build_id="b" * 36, manifest_hash="", image_digest="", target="record", port=1,
-        previous_release_id=None, restores_release_id=None, actor="ann", reason="it is time",
+        configuration=None, previous_release_id=None, restores_release_id=None, actor="ann",
+        reason="it is time",
         plan_digest="", approvals_needed=0, migration_class="none", passed_freeze=None,
         ends_hold_id=None,
         modules_delta=NOTHING, idempotency_key=None, recovery_attempts=0, lease_owner=None,
         lease_token=0, lease_until=None, created_at=before(days=8), deployed_at=before(days=8),
         activated_at=before(days=8), ended_at=None, error=None,
     )  # fmt: skip
-    return replace(found, **changes)
+    return found._replace(**changes)

@@ -72,11 +72,13 @@ def _listed(release: Release, given: tuple[Approval, ...]) -> str:
 def _told(told: Told) -> dict[str, Any]:
     keys = ("seq", "at", "from_status", "to_status", "actor", "detail")
     events = [{key: getattr(event, key) for key in keys} for event in told.events]
-    given = released.approvals(told.approvals)
-    return released.document(told.release) | {"approvals": given, "events": events}
+    found = {"approvals": released.approvals(told.approvals), "events": events}
+    return released.document(told.release) | found | {"given": told.given}
 
 
 def _story(told: Told) -> str:
+    from xtask.pipeline.releasing.configuration import changes  # noqa: PLC0415 - start-up
+
     release = told.release
     head = [
         ("release", f"{release.id} ({release.status})"),
@@ -91,6 +93,7 @@ def _story(told: Told) -> str:
         ("why", release.reason),
         ("modules", released.delta(release.modules_delta)),
         ("database", release.migration_class),
+        ("given", told.given and released.given(changes(None, told.given))),
         ("plan", release.plan_digest),
         ("agreed", released.agreed(told.approvals)),
         ("freeze", release.passed_freeze and f"passed {release.passed_freeze}"),
@@ -147,6 +150,11 @@ def _stands(standing: Standing) -> str:
         ]
     rows += [("drift", line) for line in standing.drift]
     rows += [("help", "`xtask redeploy` replaces what has drifted")] if standing.drift else []
+    if standing.unapplied:
+        rows += [
+            ("given", f"modules.toml has {released.given(standing.unapplied)}"),
+            ("help", "`xtask redeploy` applies it"),
+        ]
     if left := standing.in_flight:
         rows += [("in flight", f"{left.id} ({left.status})"), ("error", left.error)]
     if left and left.status == "recovery_required":
@@ -188,6 +196,7 @@ def _standing(standing: Standing) -> dict[str, Any]:
         "hold": released.hold_document(standing.hold) if standing.hold else None,
         "observed": asdict(standing.observed) if standing.observed else None,
         "drift": list(standing.drift),
+        "unapplied": [change._asdict() for change in standing.unapplied],
         "seen": _seen(standing),
     }
 

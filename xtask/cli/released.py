@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from xtask.pipeline.releasing.configuration import Change
     from xtask.pipeline.releasing.plan import Plan
     from xtask.records.values import Approval, Hold, ModulesDelta, Release
 
@@ -16,6 +18,7 @@ _KEY = 9
 _LISTED = (
     *("id", "kind", "status", "environment", "build_id", "manifest_hash", "image_digest"),
     *("previous_release_id", "restores_release_id", "generation", "target", "port"),
+    "configuration",
     *("actor", "reason", "plan_digest", "approvals_needed", "migration_class", "passed_freeze"),
     "ends_hold_id",
     *("idempotency_key", "created_at", "deployed_at", "activated_at", "ended_at", "error"),
@@ -119,6 +122,27 @@ def delta(changes: ModulesDelta) -> str:
     return ", ".join(words)
 
 
+def given(changes: Iterable[Change]) -> str:
+    """Return what two releases are not given alike."""
+    return ", ".join(_given(change) for change in changes)
+
+
+def _given(change: Change) -> str:
+    name, before, after = change
+    if before is None:
+        return f"+ {name} {_value(after)}"
+    if after is None:
+        return f"- {name} {_value(before)}"
+    return f"~ {name} {_value(before)} -> {_value(after)}"
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return a value as people write it; where a secret is read, as `file path`."""
+    if isinstance(value, dict):
+        return " ".join(f"{kind} {name}" for kind, name in value.items())
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
 def hold_document(hold: Hold) -> dict[str, Any]:
     """Return a hold as a JSON value."""
     return {key: getattr(hold, key) for key in _HOLD}
@@ -139,6 +163,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             | {"gate": gate.name}
             for gate in plan.gates
         ],
+        "changes": [change._asdict() for change in plan.changes],
         "migrations": [step._asdict() for step in plan.distance.steps],
         "way_back": _way_back(plan),
     }
@@ -155,6 +180,7 @@ def plan_text(plan: Plan) -> str:
         ("image", step.build.image_digest),
         ("restores", step.restores),
         ("modules", delta(plan.delta) or "as they are"),
+        ("given", given(plan.changes)),
         ("back", _way_back(plan)),
     ])  # fmt: skip
     gates = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
 from xtask.manifest import grammar
@@ -15,6 +15,7 @@ from xtask.manifest.entries import Entry, inside, read_entries
 from xtask.manifest.environments import Environment, read_environments
 from xtask.manifest.notation.toml import read_toml
 from xtask.manifest.secrets import Allowed, read_allowed
+from xtask.manifest.setting import read_values
 from xtask.manifest.surfaces import read_surfaces
 from xtask.manifest.table import Table, shortened
 from xtask.redaction import redacted
@@ -22,6 +23,8 @@ from xtask.redaction import redacted
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from xtask.manifest.setting import Value
 
 SCHEMA = 1
 RUSTOK_SCHEMA = 2
@@ -41,13 +44,6 @@ PLATFORMS = {
     "x86_64-unknown-linux-gnu": "linux/amd64",
     "aarch64-unknown-linux-gnu": "linux/arm64",
 }
-
-
-class Value(NamedTuple):
-    """A setting's value, which JSON has too, with its place."""
-
-    value: Any
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,7 @@ def _composition(table: Table) -> Composition:
         search=_search_paths(search),
         allow_shadowed=_allow_shadowed(search, entries),
         default_enabled=_default_enabled(settings),
-        settings=_settings(settings.table("modules")),
+        settings=read_values(settings.table("modules")),
         environments=read_environments(table.table("environments")),
         allowed_secrets=read_allowed(table.table("secrets")),
         place=table.place,
@@ -276,15 +272,3 @@ def _default_enabled(settings: Table) -> tuple[tuple[str, Place], ...] | None:
             message = f"`{shortened(name)}` is named twice"
             settings.problems.add("XT0204", message, here, help="name each module once")
     return tuple(found.items())
-
-
-def _settings(table: Table) -> dict[str, dict[str, Value]]:
-    found: dict[str, dict[str, Value]] = {}
-    for name, keys in table.items():
-        values = {key: keys.plain(key) for key in keys.keys()}  # noqa: SIM118 - not a dict
-        found[name] = {
-            key: Value(value, keys.place.at(key))
-            for key, value in values.items()
-            if value is not None
-        }
-    return found

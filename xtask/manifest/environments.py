@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from xtask.diagnostics import did_you_mean
 from xtask.manifest import grammar
+from xtask.manifest.configuration import TARGETS, Given, read_given
 from xtask.manifest.freezes import read_freezes
 from xtask.manifest.table import shortened
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from xtask.manifest.freezes import Freeze
     from xtask.manifest.table import Table
 
-TARGETS = ("record", "docker", "kubernetes")
 # What `run` starts is labelled as an environment of this name.
 TRIAL = "trial"
 MigrationClass = Literal["none", "additive", "maintenance"]
@@ -25,7 +25,6 @@ MigrationClass = Literal["none", "additive", "maintenance"]
 _FIRST_PORT = 8080
 _MOST_APPROVALS = 20
 KEPT, _MOST_KEPT = 3, 1000
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Environment(NamedTuple):
@@ -34,7 +33,8 @@ class Environment(NamedTuple):
     A `portable` one refuses images whose base is of the machine that built them, a `signed` one
     those that no trusted key has signed. A build has to have been active for `soak` seconds in all
     that it `requires`. `approvals` other people have to agree. `migrations` is the most that a
-    release may do to the database. The latest `keep` releases can be rolled back to.
+    release may do to the database. The latest `keep` releases can be rolled back to. `given` is
+    what it gives to each of them.
     """
 
     name: str
@@ -50,11 +50,14 @@ class Environment(NamedTuple):
     signed: bool = False
     migrations: MigrationClass = "maintenance"
     keep: int = KEPT
+    given: Given = Given()
 
     def rules(self) -> dict[str, Any]:
         """Return what it demands of a release, as a JSON value."""
         windows = [window.text for window in self.freeze]
-        named = {key: value for key, value in self._asdict().items() if key != "place"}
+        named = {
+            key: value for key, value in self._asdict().items() if key not in {"place", "given"}
+        }
         return named | {"requires": list(self.requires), "freeze": windows}
 
 
@@ -75,29 +78,24 @@ def read_environments(table: Table) -> dict[str, Environment]:
 
 def _read(name: str, keys: Table, *, default_rank: int) -> Environment:
     rank = keys.integer("rank", default=default_rank)
+    target = keys.choice("target", TARGETS, default="record")
     allowed = keys.choice("migrations", get_args(MigrationClass), default="maintenance")
     return Environment(
         name=name,
         rank=rank,
-        target=keys.choice("target", TARGETS, default="record"),
+        target=target,
         port=keys.integer("port", default=_FIRST_PORT + rank),
         place=keys.place,
         requires=keys.texts("requires"),
         portable=keys.boolean("portable"),
         approvals=keys.integer("approvals", default=0),
-        soak=_seconds(keys, "soak"),
+        soak=keys.duration("soak"),
         freeze=read_freezes(keys),
         signed=keys.boolean("signed"),
         migrations=cast("MigrationClass", allowed),
         keep=keys.integer("keep", default=KEPT),
+        given=read_given(keys, target),
     )
-
-
-def _seconds(keys: Table, key: str) -> int:
-    """Return a duration in seconds, 0 when it is absent or none."""
-    text = keys.text(key, default="", grammar=grammar.DURATION)
-    number, unit = grammar.DURATION.parts(text) or ("0", "s")
-    return int(number) * _SECONDS[unit]
 
 
 def _check_required(

@@ -88,6 +88,22 @@ DURATION = Grammar(
     "a duration",
     "a whole number and its unit: `90s`, `30m`, `1h` or `2d`",
 )
+MEMORY = Grammar(
+    r"([1-9][0-9]{0,6})([KMG]iB)", "an amount of memory", "a whole number and its unit: `512MiB`"
+)
+VARIABLE = Grammar(
+    r"[A-Za-z_][A-Za-z0-9_]*",
+    "a name of an environment variable",
+    "letters, digits and `_`, such as `LOG_LEVEL`",
+)
+REQUEST = Grammar(
+    r"/[!-~]*", "the path of a request", "begin with `/`, and write spaces as `%20`: `/shop?page=2`"
+)
+SECRET_FILE = Grammar(
+    r"(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+",
+    "the path of a file",
+    "an absolute path, or one inside the workspace",
+)
 WEEKLY = Grammar(
     rf"{_WEEK_TIME} - {_WEEK_TIME}",
     "a time of the week",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.manifest.module import Setting
 from xtask.manifest.pattern import follows
@@ -30,6 +30,13 @@ SCALARS = ("string", *NUMBERS, "boolean")
 _MAX_MEASURED = 1_000_000
 
 
+class Value(NamedTuple):
+    """A setting's value, which JSON has too, with its place."""
+
+    value: Any
+    place: Place
+
+
 def read_setting(key: str, table: Table) -> Setting:
     """Return one typed setting, checked not to contradict itself (XT0210)."""
     kind = table.choice("type", SCALARS)
@@ -48,6 +55,19 @@ def read_setting(key: str, table: Table) -> Setting:
     )
     table.done()
     return with_fitting_default(setting, table, table.place.at("default"))
+
+
+def read_values(table: Table) -> dict[str, dict[str, Value]]:
+    """Return what is written for the settings of modules, by module and key."""
+    found: dict[str, dict[str, Value]] = {}
+    for name, keys in table.items():
+        values = {key: keys.plain(key) for key in keys.keys()}  # noqa: SIM118 - not a dict
+        found[name] = {
+            key: Value(value, keys.place.at(key))
+            for key, value in values.items()
+            if value is not None
+        }
+    return found
 
 
 def read_bounds(

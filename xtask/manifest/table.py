@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from xtask.diagnostics import Place, Problems, did_you_mean, listed
-from xtask.manifest.grammar import MAX_LENGTH
+from xtask.manifest.grammar import DURATION, MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xtask.manifest.grammar import Grammar
 
 Scalar = str | int | float | bool
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # More keys than a help line can name, or a reader wants to see.
 _MANY_KEYS = 40
 _PLAIN = "write strings, numbers, true and false, or arrays and tables of them"
@@ -137,6 +138,12 @@ class Table:
     def boolean(self, key: str, *, default: bool = False) -> bool:
         """Return true or false."""
         return bool(self._get(key, bool, default))
+
+    def duration(self, key: str, *, default: int = 0) -> int:
+        """Return a duration in seconds, such as 90 of `90s`."""
+        text = self.text(key, default="", grammar=DURATION)
+        number, unit = DURATION.parts(text) or (None, "s")
+        return default if number is None else int(number) * _SECONDS[unit]
 
     def moment(self, key: str) -> datetime | None:
         """Return a moment, or note that it is absent, something else, or of no time zone."""

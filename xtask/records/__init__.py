@@ -5,5 +5,5 @@ Nothing heavy is imported here, so that `lookup` can answer before SQLAlchemy is
 
 from __future__ import annotations
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The Alembic revision that this version reads and writes; zero-padded, so newer is greater."""

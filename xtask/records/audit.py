@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import case, func, select
 
+from xtask.digest import sha256
 from xtask.records import rules, tables
 from xtask.records.chain import fact
 from xtask.records.connection import Database
@@ -47,6 +48,7 @@ class Audit(Database):
                 yield from _of_subject(connection, subject, table)
             yield from _of_holds(connection)
             yield from _of_approvals(connection)
+            yield from _of_configurations(connection)
             yield from _without_rows(connection)
 
 
@@ -132,6 +134,12 @@ def _of_approvals(connection: Connection) -> Iterator[Contradiction]:
         yield Contradiction("approvals", release_id, f"the log knows no such yes of {actor}")
     for release_id, actor, *_ in sorted(known - given):
         yield Contradiction("approvals", release_id, f"the yes of {actor} is gone or changed")
+
+
+def _of_configurations(connection: Connection) -> Iterator[Contradiction]:
+    for digest, content in connection.execute(select(tables.configurations)):
+        if sha256(content.encode()) != digest:
+            yield Contradiction("configurations", digest, "it is not the content of its digest")
 
 
 def _without_rows(connection: Connection) -> Iterator[Contradiction]:

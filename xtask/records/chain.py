@@ -49,8 +49,8 @@ FACTS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     )),
     "release": ("releases", (
         "id", "environment", "kind", "build_id", "manifest_hash", "image_digest", "target", "port",
-        "restores_release_id", "actor", "reason", "plan_digest", "approvals_needed",
-        "migration_class", "ends_hold_id", "created_at",
+        "configuration", "restores_release_id", "actor", "reason", "plan_digest",
+        "approvals_needed", "migration_class", "ends_hold_id", "created_at",
     )),
     "approval": ("releases", ("id", "plan_digest")),
     "hold": ("holds", (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from xtask.errors import RefusedError
+from xtask.digest import sha256
+from xtask.errors import RefusedError, UntrustedError
 from xtask.records import rules, tables
 from xtask.records.builds import one_build
 from xtask.records.columns import among
@@ -141,6 +143,24 @@ class Releases(Database):
                 raise RefusedError(f"{what!r} names several releases", help="write more of it")
             return Release.from_row(rows[0]) if what and rows else one_release(connection, what)
 
+    def configuration(self, release: Release) -> dict[str, Any] | None:
+        """Return what the environment gave to a release, None when nothing is recorded of that.
+
+        Raises:
+            UntrustedError: something other than xtask has changed it.
+        """
+        if release.configuration is None:
+            return None
+        with self.reading() as connection:
+            content = connection.execute(_content, {"digest": release.configuration}).scalar()
+        if content is None or sha256(content.encode()) != release.configuration:
+            raise UntrustedError(
+                f"the configuration of {release.id} is not the one of its digest",
+                help="something other than xtask wrote to the records: `xtask audit verify`",
+            )
+        found: dict[str, Any] = json.loads(content)
+        return found
+
     def same_command(self, environment: str, key: str, request_digest: str) -> Release | None:
         """Return the release that a command made when it was given before, None the first time.
 
@@ -171,6 +191,9 @@ def locked_release(connection: Connection, release_id: str) -> Release:
     return one_release(connection, release_id)
 
 
+_content = select(tables.configurations.c.content).where(
+    tables.configurations.c.digest == bindparam("digest")
+)
 _one = select(tables.releases).where(tables.releases.c.id == bindparam("id"))
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, text
 
+from xtask.digest import sha256
 from xtask.errors import RefusedError
 from xtask.records import refusals, rules, tables
 from xtask.records.builds import one_build
@@ -124,6 +125,7 @@ class Requests(Database):
         if request.restores is not None:
             require_planned(connection, request, build, ground.active)
         row = _row(request, build) | {
+            "configuration": _keep(connection, request.configuration),
             "modules_delta": modules_delta(connection, ground.active, build.id),
             "id": release_id(ground.moment, self.new_id()),
             "ends_hold_id": ends.id if ends else None,
@@ -141,6 +143,10 @@ class Requests(Database):
             return move(connection, release, to, at, actor=actor, error=error, ended_at=at)
 
 
+_keeping = text(
+    "INSERT INTO configurations (digest, content) VALUES (:digest, :content)"
+    " ON CONFLICT (digest) DO NOTHING"
+)
 _insert = insert(tables.releases).returning(tables.releases)
 _modules = select(tables.builds.c.id, tables.builds.c.modules).where(
     tables.builds.c.id.in_([bindparam("before"), bindparam("after")])
@@ -158,6 +164,15 @@ def modules_delta(
     }
     then = found[before.build_id] if before else ()
     return rules.modules_delta(then, found[build_id])._asdict()
+
+
+def _keep(connection: Connection, content: str | None) -> str | None:
+    """Let a configuration be there, and return its digest."""
+    if content is None:
+        return None
+    digest = sha256(content.encode())
+    connection.execute(_keeping, {"digest": digest, "content": content})
+    return digest
 
 
 def require_reason(reason: str) -> None:

@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0002');
+INSERT INTO "alembic_version" VALUES('0003');
 
 CREATE TABLE approvals (
 	release_id TEXT NOT NULL,
@@ -69,6 +69,13 @@ CREATE TABLE builds (
 	CONSTRAINT ck_builds_lease CHECK ((status = 'running') = (lease_owner IS NOT NULL) AND (status = 'running') = (lease_until IS NOT NULL)),
 	CONSTRAINT ck_builds_attempt CHECK (attempt BETWEEN 0 AND 3),
 	CONSTRAINT ck_builds_requested_by CHECK (requested_by <> '')
+);
+
+CREATE TABLE configurations (
+	digest TEXT NOT NULL,
+	content TEXT NOT NULL,
+	CONSTRAINT pk_configurations PRIMARY KEY (digest),
+	CONSTRAINT ck_configurations_digest CHECK (substr(digest, 1, 7) = 'sha256:' AND length(digest) = 71)
 );
 
 CREATE TABLE environments (
@@ -139,6 +146,7 @@ CREATE TABLE releases (
 	image_digest TEXT NOT NULL,
 	target TEXT NOT NULL,
 	port INTEGER NOT NULL,
+	configuration TEXT,
 	previous_release_id TEXT,
 	restores_release_id TEXT,
 	actor TEXT NOT NULL,
@@ -192,7 +200,8 @@ CREATE TABLE releases (
 	CONSTRAINT ck_releases_activated CHECK ((status IN ('active', 'superseded', 'rolled_back')) = (activated_at IS NOT NULL)),
 	CONSTRAINT ck_releases_ended CHECK ((status IN ('rejected', 'cancelled', 'failed', 'superseded', 'rolled_back')) = (ended_at IS NOT NULL)),
 	CONSTRAINT ck_releases_error CHECK (status NOT IN ('failed', 'rejected') OR error IS NOT NULL),
-	CONSTRAINT fk_releases_environment FOREIGN KEY(environment) REFERENCES environments (name)
+	CONSTRAINT fk_releases_environment FOREIGN KEY(environment) REFERENCES environments (name),
+	CONSTRAINT fk_releases_configuration FOREIGN KEY(configuration) REFERENCES configurations (digest)
 );
 
 CREATE TABLE tombstones (
@@ -268,6 +277,14 @@ CREATE INDEX builds_newest ON builds (created_at DESC, id DESC);
 
 CREATE INDEX builds_of_manifest ON builds (manifest_hash);
 
+CREATE UNIQUE INDEX one_hold_of_environment ON holds (environment) WHERE kind = 'environment' AND lifted_at IS NULL;
+
+CREATE INDEX events_of_subject ON events (subject, subject_id);
+
+CREATE INDEX events_to_seal ON events (id) WHERE hash IS NULL;
+
+CREATE INDEX outbox_to_deliver ON outbox (event_id) WHERE delivered_at IS NULL;
+
 CREATE UNIQUE INDEX one_active_release ON releases (environment) WHERE status = 'active';
 
 CREATE UNIQUE INDEX one_release_in_flight ON releases (environment) WHERE status IN ('approved', 'deploying', 'verifying', 'recovering', 'recovery_required');
@@ -283,14 +300,6 @@ CREATE INDEX releases_of_build ON releases (build_id);
 CREATE INDEX releases_of_manifest ON releases (environment, manifest_hash, generation);
 
 CREATE INDEX releases_after ON releases (previous_release_id);
-
-CREATE UNIQUE INDEX one_hold_of_environment ON holds (environment) WHERE kind = 'environment' AND lifted_at IS NULL;
-
-CREATE INDEX events_of_subject ON events (subject, subject_id);
-
-CREATE INDEX events_to_seal ON events (id) WHERE hash IS NULL;
-
-CREATE INDEX outbox_to_deliver ON outbox (event_id) WHERE delivered_at IS NULL;
 
 CREATE TRIGGER builds_start BEFORE INSERT ON builds FOR EACH ROW WHEN (NEW.status NOT IN ('queued', 'running')) BEGIN SELECT RAISE(ABORT, 'a build starts queued or running'); END;
 
@@ -310,9 +319,13 @@ CREATE TRIGGER builds_kept BEFORE DELETE ON builds FOR EACH ROW WHEN (1 = 1) BEG
 
 CREATE TRIGGER build_lines_written BEFORE UPDATE ON build_lines FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'what was said never changes'); END;
 
+CREATE TRIGGER configurations_kept BEFORE DELETE ON configurations FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'a configuration is never deleted'); END;
+
+CREATE TRIGGER configurations_written BEFORE UPDATE ON configurations FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'a configuration never changes'); END;
+
 CREATE TRIGGER releases_start BEFORE INSERT ON releases FOR EACH ROW WHEN (NEW.status NOT IN ('pending')) BEGIN SELECT RAISE(ABORT, 'a release starts pending'); END;
 
-CREATE TRIGGER releases_identity BEFORE UPDATE OF id, environment, kind, build_id, manifest_hash, image_digest, target, port, restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class, ends_hold_id, idempotency_key, request_digest, created_at ON releases FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'the identity of a release never changes'); END;
+CREATE TRIGGER releases_identity BEFORE UPDATE OF id, environment, kind, build_id, manifest_hash, image_digest, target, port, configuration, restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class, ends_hold_id, idempotency_key, request_digest, created_at ON releases FOR EACH ROW WHEN (1 = 1) BEGIN SELECT RAISE(ABORT, 'the identity of a release never changes'); END;
 
 CREATE TRIGGER releases_frozen BEFORE UPDATE OF generation, previous_release_id, modules_delta, passed_freeze, deployed_at ON releases FOR EACH ROW WHEN (NOT (OLD.status = 'approved' AND NEW.status = 'deploying')) BEGIN SELECT RAISE(ABORT, 'what a deployment began with never changes'); END;
 

@@ -127,6 +127,15 @@ build_lines = Table(
     CheckConstraint("number >= 1", name="number"),
 )
 
+# What an environment gives to a release, as canonical JSON; many releases have the same.
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("digest", Words, primary_key=True),
+    Column("content", Words, nullable=False),
+    CheckConstraint(is_digest("digest"), name="digest"),
+)
+
 releases = Table(
     "releases",
     metadata,
@@ -141,6 +150,7 @@ releases = Table(
     # Where it serves, so that leaving it needs no file that may have changed since.
     Column("target", Words, nullable=False),
     Column("port", Integer, nullable=False),
+    Column("configuration", Words, ForeignKey("configurations.digest")),
     Column("previous_release_id", Words),
     Column("restores_release_id", Words),
     Column("actor", Words, nullable=False),

@@ -75,8 +75,8 @@ _BUILD_IDENTITY = (
 )
 _RELEASE_IDENTITY = (
     "id, environment, kind, build_id, manifest_hash, image_digest, target, port,"
-    " restores_release_id, actor, reason, plan_digest, approvals_needed, migration_class,"
-    " ends_hold_id, idempotency_key, request_digest, created_at"
+    " configuration, restores_release_id, actor, reason, plan_digest, approvals_needed,"
+    " migration_class, ends_hold_id, idempotency_key, request_digest, created_at"
 )
 _RELEASE_FROZEN = "generation, previous_release_id, modules_delta, passed_freeze, deployed_at"
 _EVENT_IDENTITY = "id, subject, subject_id, from_status, to_status, actor, detail, at"
@@ -127,6 +127,12 @@ REFUSALS = (
     ),
     Refusal("builds_kept", "builds", "DELETE", "a build is never deleted"),
     Refusal("build_lines_written", "build_lines", "UPDATE", "what was said never changes"),
+    Refusal(
+        "configurations_kept", "configurations", "DELETE", "a configuration is never deleted"
+    ),
+    Refusal(
+        "configurations_written", "configurations", "UPDATE", "a configuration never changes"
+    ),
     Refusal(
         "releases_start", "releases", "INSERT", "a release starts pending",
         _status("NOT IN", ("pending",), "NEW"),
@@ -227,7 +233,10 @@ ENTRIES = (
     ),
 )  # fmt: skip
 
-NEVER_TRUNCATED = ("builds", "releases", "approvals", "holds", "events", "outbox", "transitions")
+NEVER_TRUNCATED = (
+    *("builds", "configurations", "releases", "approvals", "holds", "events", "outbox"),
+    "transitions",
+)
 TRANSITIONS = (
     *(("build", before, after) for before, after in sorted(rules.BUILD_TRANSITIONS)),
     *(("release", before, after) for before, after in sorted(rules.RELEASE_TRANSITIONS)),

@@ -124,6 +124,7 @@ class ReleaseRequest(NamedTuple):
         actor: who wants it.
         reason: why, in words.
         kind: a rollback restores an earlier release, a redeploy what is active.
+        configuration: what the environment gives it, as canonical JSON.
         restores: for a rollback, the release that `rollback_plan` named.
         plan_digest: of everything that was looked at when it was decided.
         approvals: how many other people have to agree.
@@ -143,6 +144,7 @@ class ReleaseRequest(NamedTuple):
     actor: str
     reason: str
     kind: ReleaseKind = "promote"
+    configuration: str | None = None
     restores: str | None = None
     plan_digest: str = ""
     approvals: int = 0
@@ -158,7 +160,8 @@ class Release(NamedTuple):
     """One attempt to make one build serve one environment.
 
     Generation, predecessor and module delta are those of the moment when its deployment began;
-    before that there is no generation. `lease_token` grows with each process that takes it over.
+    before that there is no generation. `configuration` is the digest of what its environment gives
+    it. `lease_token` grows with each process that takes it over.
     """
 
     id: str
@@ -171,6 +174,7 @@ class Release(NamedTuple):
     image_digest: str
     target: str
     port: int
+    configuration: str | None
     previous_release_id: str | None
     restores_release_id: str | None
     actor: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from xtask.redaction import MASK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -91,13 +93,30 @@ class Deployment:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment variables of a container that runs it: who it is, and its settings."""
+        """The environment variables of a container that runs it: who it is, and its settings.
+
+        Of a secret it has the path of its file, as `NAME_FILE`.
+        """
+        secrets = self.configuration.secrets
         return {
             **self.configuration.variables,
+            **{f"{name}_FILE": f"{SECRETS_FOLDER}/{name}" for name in secrets},
             "XTASK_RELEASE_ID": self.release_id,
             "XTASK_MANIFEST_HASH": self.manifest_hash,
             "XTASK_IMAGE_DIGEST": self.image_digest,
         }
+
+    def masked(self, text: str) -> str:
+        """Return what a release has said without the values of its secrets."""
+        spellings = {
+            part.strip()
+            for value in self.secrets.values()
+            for whole in [value.decode(errors="replace")]
+            for part in (whole, *whole.splitlines())
+        }
+        for spelling in sorted(spellings - {""}, key=len, reverse=True):
+            text = text.replace(spelling, MASK)
+        return text
 
 
 class Failed(NamedTuple):
@@ -115,7 +134,8 @@ class Observed:
     no release of ours, or nothing. `label` is the release that the engine is told to serve, and
     `task_digest` the image of the task that gets its traffic, as the engine knows it: by its
     config in one kind of store and by its manifest in another. Both are empty when there is none,
-    and None when no engine could be asked.
+    and None when no engine could be asked. `started` is when the engine started that task, where it
+    says so: a task that was started again has ended in between.
     """
 
     release_id: str
@@ -124,3 +144,4 @@ class Observed:
     detail: str
     label: str | None = None
     task_digest: str | None = None
+    started: str = ""

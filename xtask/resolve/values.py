@@ -11,9 +11,10 @@ from xtask.manifest.table import shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xtask.diagnostics import Problems
-    from xtask.manifest.composition import Composition, Value
+    from xtask.diagnostics import Place, Problems
+    from xtask.manifest.composition import Composition
     from xtask.manifest.module import Module
+    from xtask.manifest.setting import Value
 
 
 def chosen_values(
@@ -24,23 +25,37 @@ def chosen_values(
 ) -> dict[str, dict[str, Any]]:
     """Return the values of each chosen module; XT0306 and XT0308 for what is wrong with them."""
     found: dict[str, dict[str, Any]] = {}
+    place = composition.place.at("settings", "modules")
+    _check(composition, composition.settings, place, modules, problems)
     for name, given in composition.settings.items():
+        found[name] = {key: value.value for key, value in sorted(given.items())}
+    for environment in composition.environments.values():
+        place = environment.place.at("settings")
+        _check(composition, environment.given.settings, place, modules, problems)
+    for module in chosen:
+        _require_values(module, found.get(module.name, {}), problems)
+    return {module.name: found.get(module.name, {}) for module in chosen}
+
+
+def _check(
+    composition: Composition,
+    settings: Mapping[str, Mapping[str, Value]],
+    place: Place,
+    modules: Mapping[str, Module],
+    problems: Problems,
+) -> None:
+    for name, given in settings.items():
         if module := modules.get(name):
-            found[name] = {key: value.value for key, value in sorted(given.items())}
             for key, value in given.items():
                 _check_value(module, key, value, problems)
         elif name not in composition.entries:
-            place = composition.place.at("settings", "modules", name, part="key")
             near = did_you_mean(name, composition.entries)
             problems.add(
                 "XT0306",
                 f"there are settings for `{shortened(name)}`, which is not in `[modules]`",
-                place,
+                place.at(name, part="key"),
                 help=near or "remove them, or add the module",
             )
-    for module in chosen:
-        _require_values(module, found.get(module.name, {}), problems)
-    return {module.name: found.get(module.name, {}) for module in chosen}
 
 
 def _check_value(module: Module, key: str, value: Value, problems: Problems) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from server.registry import Module, Setting
 from server.settings import SettingsError, read_settings, variable_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOP = Module(
     name="web-shop",
@@ -47,6 +51,17 @@ def test_every_wrong_variable_is_reported_and_no_value_is_shown() -> None:
     assert len(caught.value.problems) == 3
     assert "MODULES__PAY__KEY is required" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_variable_may_be_in_a_file_and_what_is_wrong_with_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    environ = {"MODULES__PAY__KEY_FILE": str(tmp_path / "key")}
+    assert read_settings([KEY], environ) == {"pay": {"key": "s3cret"}}
+    assert read_settings([KEY], environ | {"MODULES__PAY__KEY": "own"}) == {"pay": {"key": "own"}}
+    (tmp_path / "key").write_bytes(b"\xff")
+    for path in (tmp_path / "key", tmp_path / "none", tmp_path):
+        with pytest.raises(SettingsError, match="MODULES__PAY__KEY_FILE cannot be read"):
+            read_settings([KEY], {"MODULES__PAY__KEY_FILE": str(path)})
 
 
 SHAPES = Module(

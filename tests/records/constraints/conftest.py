@@ -91,7 +91,7 @@ def _written(records: Records) -> dict[str, str]:
     cancelled = records.cancel_build(shop.queued("cancelled").id, actor="bob")
     staged = shop.promoted(a, "staging")
     shop.begun(b, "staging")
-    superseded, active = shop.promoted(a), shop.promoted(b)
+    superseded, active = shop.promoted(a), shop.promoted(b, configuration="{}")
     pending = records.request_release(asked(c, approvals=2))
     records.approve_release(pending.id, actor="bob")
     rejected = records.reject_release(

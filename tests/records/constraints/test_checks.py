@@ -40,6 +40,7 @@ CHECKS = {
     "ck_builds_attempt": updates("builds", "running", "attempt = 4", "attempt = -1"),
     "ck_builds_requested_by": updates("builds", "queued", "requested_by = ''"),
     "ck_build_lines_number": ["UPDATE build_lines SET number = 0"],
+    "ck_configurations_digest": ["UPDATE configurations SET digest = 'x'"],
     "ck_releases_kind": updates("releases", "active", "kind = 'x'"),
     "ck_releases_status": updates("releases", "lost", "status = 'x'"),
     "ck_releases_migration_class": updates("releases", "active", "migration_class = 'x'"),
@@ -100,6 +101,7 @@ LINKS = {
     "fk_build_lines_build_id": ["UPDATE build_lines SET build_id = 'x'"],
     "fk_releases_environment": updates("releases", "pending", "environment = 'mars'"),
     # Of a build without image, and with digests other than the build's.
+    "fk_releases_configuration": updates("releases", "pending", "configuration = 'x'"),
     "fk_releases_build_id": updates(
         "releases", "pending", "build_id = :running", f"image_digest = '{DIGEST}'",
         f"manifest_hash = '{DIGEST}'",

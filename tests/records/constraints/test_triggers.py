@@ -56,6 +56,10 @@ ATTACKS = {
     "builds_fence": updates("builds", "running", "lease_token = 0"),
     "builds_kept": ["DELETE FROM builds WHERE id = :queued"],
     "build_lines_written": ["UPDATE build_lines SET line = 'x'", "UPDATE build_lines SET at = 'x'"],
+    "configurations_kept": ["DELETE FROM configurations"],
+    "configurations_written": [
+        "UPDATE configurations SET content = 'x'", "UPDATE configurations SET digest = 'x'"
+    ],
     "releases_start": [
         RELEASE.format(status=status, columns=f"{column}_at", values="'2026'")
         for status, column in (
@@ -65,6 +69,7 @@ ATTACKS = {
     "releases_identity": updates(
         "releases", "active", "id = 'rel_x'", "environment = 'staging'", "kind = 'redeploy'",
         "build_id = 'x'", "manifest_hash = 'x'", "image_digest = 'x'", "target = 'x'", "port = 1",
+        "configuration = 'x'",
         "restores_release_id = 'x'", "actor = 'eve'", "reason = 'x'", "plan_digest = 'x'",
         "approvals_needed = 1", "migration_class = 'additive'", "ends_hold_id = 'x'",
         "idempotency_key = 'x'", "request_digest = 'x'", "created_at = 'x'",

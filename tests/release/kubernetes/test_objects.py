@@ -103,7 +103,7 @@ def test_variables_are_shared_by_content_and_values_of_secrets_are_files() -> No
     assert base64.b64decode(secret["data"]["TOKEN"]) == b"open sesame"
     assert (variables["immutable"], secret["immutable"]) == (True, True)
     assert {each["name"] for each in container(workload)["env"]} == {
-        "XTASK_IMAGE_DIGEST", "XTASK_MANIFEST_HASH", "XTASK_RELEASE_ID",
+        "DSN_FILE", "TOKEN_FILE", "XTASK_IMAGE_DIGEST", "XTASK_MANIFEST_HASH", "XTASK_RELEASE_ID",
     }  # fmt: skip
     assert "open sesame" not in str(workload)
     assert base64.b64encode(b"open sesame").decode() not in str(workload)

@@ -6,6 +6,7 @@ machine, which only the cluster knows.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import subprocess
@@ -24,6 +25,7 @@ from xtask.release import health
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MISSES = 3  # probes, of a pod that was ready
 _TICK, _PROBE, _RESTART, _DRAIN = 0.02, 0.3, 10.0, 0.2  # seconds
 
 
@@ -43,6 +45,7 @@ class Process:
     log: Path
     probed: float = 0.0
     restarts: int = 0
+    misses: int = 0
     ended: tuple[int, float] | None = None
 
 
@@ -138,15 +141,18 @@ class Nodes:
         if (code := running.child.poll()) is not None and running.ended is None:
             running.ended = code, time.monotonic()
         if running.ended:
-            return _of(terminated={"exitCode": running.ended[0], "reason": "Error"})
+            ended = {"exitCode": running.ended[0], "reason": "Error"}
+            return _of(restarts=running.restarts, terminated=ended)
         was_ready = _is_ready(pod)
         now = time.monotonic()
         if now - running.probed < (_PROBE if was_ready else 0.05):
             return dict(pod["status"])
         running.probed = now
-        is_ready = health.unready(health.at(running.port, timeout=0.5)) is None
+        answers = health.unready(health.at(running.port, timeout=0.5)) is None
+        running.misses = 0 if answers else running.misses + 1
+        is_ready = answers or (was_ready and running.misses < _MISSES)
         of_image = f"{container['image'].rpartition('@')[0]}@{image.digest}"
-        return _of(running={}, image_id=of_image, is_ready=is_ready)
+        return _of(restarts=running.restarts, running={}, image_id=of_image, is_ready=is_ready)
 
     def _start(
         self, key: Key, container: dict[str, Any], image: Image, *, after: Process | None
@@ -157,7 +163,7 @@ class Nodes:
         with log.open("ab") as stream:
             child = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(script)],
-                env={"PATH": os.environ["PATH"], **self._environ(key.namespace, container)},
+                env={"PATH": os.environ["PATH"], **self._environ(key, container)},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -166,12 +172,27 @@ class Nodes:
         self.processes[key] = made
         return made
 
-    def _environ(self, namespace: str, container: dict[str, Any]) -> dict[str, str]:
-        given = {}
+    def _environ(self, key: Key, container: dict[str, Any]) -> dict[str, str]:
+        """Return the variables of a container; paths of secrets are where those are here."""
+        given, namespace = {}, key.namespace
         for source in container.get("envFrom", ()):
             at = Key("configmaps", namespace, source["configMapRef"]["name"])
             given |= self.store.objects[at]["data"]
-        return given | {each["name"]: each["value"] for each in container.get("env", ())}
+        given |= {each["name"]: each["value"] for each in container.get("env", ())}
+        path, folder = self._secrets(key)
+        return {name: value.replace(path, folder) for name, value in given.items()}
+
+    def _secrets(self, key: Key) -> tuple[str, str]:
+        """Write the secrets of a pod as files; return where it looks, and where they are."""
+        spec, folder = self.store.objects[key]["spec"], self.folder / f"{key.name}-secrets"
+        mounts = {each["name"]: each["mountPath"] for each in spec["containers"][0]["volumeMounts"]}
+        for volume in (each for each in spec["volumes"] if "secret" in each):
+            folder.mkdir(exist_ok=True)
+            at = Key("secrets", key.namespace, volume["secret"]["secretName"])
+            for name, value in self.store.objects[at]["data"].items():
+                (folder / name).write_bytes(base64.b64decode(value))
+                (folder / name).chmod(volume["secret"]["defaultMode"])
+        return mounts.get("secrets", "/run/secrets"), str(folder)
 
     def _end(self, key: Key) -> None:
         """Take a pod from its Services, and let it end what it has begun."""
@@ -208,8 +229,11 @@ class Nodes:
         self.store.put(at, {**made, "metadata": {**live["metadata"], **made["metadata"]}})
 
 
-def _of(*, image_id: str = "", is_ready: bool = False, **state: dict[str, Any]) -> dict[str, Any]:
+def _of(
+    *, restarts: int = 0, image_id: str = "", is_ready: bool = False, **state: dict[str, Any]
+) -> dict[str, Any]:
     container = {"name": "app", "ready": is_ready, "state": state, "imageID": image_id}
+    container["restartCount"] = restarts
     ready = {"type": "Ready", "status": "True" if is_ready else "False"}
     return {"conditions": [ready], "containerStatuses": [container]}
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from xtask.errors import RefusedError
 from xtask.pipeline.leases import claim
+from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.deploy import deploy
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
-from xtask.pipeline.releasing.plan import Asked, look, promotion, rules_of
+from xtask.pipeline.releasing.plan import Asked, look, promotion
 from xtask.records.rules import serving
 from xtask.records.store import open_records
 from xtask.records.values import Approval, timestamp
@@ -131,6 +133,7 @@ def _current(
     if plan.digest != release.plan_digest:
         _reject_stale(settings, records, release)
     plan.require_open()
+    read_secrets(settings.workspace.root, plan.given)
     return plan
 
 

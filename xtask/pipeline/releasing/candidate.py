@@ -13,11 +13,13 @@ from xtask.image.layout import Layout
 from xtask.manifest.composition import read_composition
 from xtask.manifest.environments import TRIAL
 from xtask.pipeline import bundles
+from xtask.pipeline.releasing import configuration
 from xtask.release.deployment import Deployment, Request, Site
 from xtask.resolve.plan import Base
 
 if TYPE_CHECKING:
     from xtask.pipeline.progress import Progress
+    from xtask.records.store import Records
     from xtask.records.values import Build, Release
     from xtask.release.docker.trial import Running
     from xtask.settings import Settings, Workspace
@@ -27,7 +29,8 @@ class Bundle(NamedTuple):
     """What a release needs to know of a bundle.
 
     Of several platforms it is about this machine's, or else the first by name. `requests` are
-    what its modules say that answers while they are well.
+    what its modules say that answers while they are well; of a release, what its environment wants
+    to be answered too. `addresses` are where its target is asked.
     """
 
     app: str
@@ -36,10 +39,25 @@ class Bundle(NamedTuple):
     config_digest: str
     diff_ids: tuple[str, ...]
     requests: tuple[Request, ...]
+    addresses: tuple[str, ...] = ()
 
     def site(self, release: Release) -> Site:
         """Return where a release of it is found."""
-        return Site(self.app, release.environment, release.port)
+        return Site(self.app, release.environment, release.port, self.addresses)
+
+
+def bundle_of(workspace: Workspace, records: Records, release: Release) -> Bundle:
+    """Return what the bundle of a release says of its image, and where and how it is looked at.
+
+    Raises:
+        UntrustedError: the bundle is gone or damaged, or the configuration is.
+    """
+    bundle = read_bundle(workspace, records.build(release.build_id))
+    given = records.configuration(release)
+    return bundle._replace(
+        requests=(*bundle.requests, *configuration.requests(given)),
+        addresses=configuration.addresses(given),
+    )
 
 
 def read_bundle(workspace: Workspace, build: Build) -> Bundle:
@@ -99,15 +117,44 @@ def base_of(workspace: Workspace, build: Build) -> Base:
     return Base(**(base if "name" in base else next(iter(base.values()))))
 
 
-def deployment(workspace: Workspace, release: Release, build: Build) -> Deployment:
-    """Return a release as something to run in its environment; the errors are of `runnable`."""
+def facts_of(workspace: Workspace, build: Build) -> list[dict[str, Any]]:
+    """Return what the manifests of a build's modules said when it was made.
+
+    Raises:
+        UntrustedError: the bundle is gone, or its plan is not the one that the build was made from.
+    """
+    modules: list[dict[str, Any]] = bundles.plan(workspace, build)["facts"]["modules"]
+    return modules
+
+
+def deployment(workspace: Workspace, records: Records, release: Release) -> Deployment:
+    """Return a release as something to run in its environment, without the values of secrets.
+
+    Its errors are those of `runnable`.
+    """
+    build, given = records.build(release.build_id), records.configuration(release)
     candidate = runnable(workspace, build)
+    addresses = configuration.addresses(given)
     return replace(
         candidate,
-        site=Site(candidate.site.app, release.environment, release.port),
+        site=Site(candidate.site.app, release.environment, release.port, addresses),
         release_id=release.id,
         generation=release.generation or 0,
+        configuration=configuration.configured(given, facts_of(workspace, build)),
+        requests=(*candidate.requests, *configuration.requests(given)),
     )
+
+
+def with_secrets(
+    workspace: Workspace, records: Records, release: Release, found: Deployment
+) -> Deployment:
+    """Return the deployment of a release with the values of its secrets, which are read now.
+
+    Raises:
+        RefusedError: some of them are not there.
+    """
+    given = records.configuration(release)
+    return replace(found, secrets=configuration.read_secrets(workspace.root, given))
 
 
 def runnable(workspace: Workspace, build: Build) -> Deployment:

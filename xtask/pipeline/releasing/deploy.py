@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xtask.errors import TargetError, XtaskError, summary
 from xtask.pipeline.auditing import keep_checkpoint
 from xtask.pipeline.leases import renewing
-from xtask.pipeline.releasing.candidate import deployment, read_bundle
+from xtask.pipeline.releasing.candidate import bundle_of, deployment, with_secrets
 from xtask.pipeline.releasing.standing import endpoint_drift
 from xtask.records.rules import IN_FLIGHT, LEASED
 from xtask.redaction import redacted
@@ -39,10 +39,10 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
     runner = target(release.target)
     with alive(settings, records, release):
         try:
-            candidate = deployment(settings.workspace, release, records.build(release.build_id))
+            candidate = deployment(settings.workspace, records, release)
             with progress.stage("apply") as stage:
                 stage.detail = f"{release.target}, generation {release.generation}"
-                runner.apply(candidate)
+                runner.apply(with_secrets(settings.workspace, records, release, candidate))
             records.verify_release(release)
             with progress.stage("switch"):
                 runner.switch(candidate)
@@ -66,13 +66,19 @@ def watch(
     """Look at a release that has the traffic for so long; once, at least.
 
     Raises:
-        TargetError: for some seconds another release answered, nothing did, or it was not well.
+        TargetError: it ended and was started again, or for some seconds another release answered,
+            nothing did, or it was not well.
     """
-    bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    bundle = bundle_of(settings.workspace, records, release)
     runner, site = target(release.target), bundle.site(release)
+    started = set[str]()
 
     def wrong() -> str | None:
-        return endpoint_drift(release, bundle, runner.observe(site, bundle.requests))
+        seen = runner.observe(site, bundle.requests)
+        started.update({seen.started} - {""} if seen else ())
+        if len(started) > 1:
+            raise TargetError(f"{release.id} ended after it got the traffic, and was started again")
+        return endpoint_drift(release, bundle, seen)
 
     end = clock.now() + seconds
     while True:
@@ -153,11 +159,12 @@ def _kept_checkpoint(settings: Settings, records: Records) -> str:
 
 
 def _bring_back(settings: Settings, records: Records, before: Release, failed: Failed) -> None:
-    again = deployment(settings.workspace, before, records.build(before.build_id))
+    again = deployment(settings.workspace, records, before)
     runner = target(before.target)
     try:
         runner.switch(again, undoing=failed)
     except TargetError:  # it may not run any more
+        again = with_secrets(settings.workspace, records, before, again)
         runner.apply(again, undoing=failed)
         runner.switch(again, undoing=failed)
 
@@ -166,7 +173,7 @@ def _remove(
     settings: Settings, records: Records, release: Release, *, keep: frozenset[str]
 ) -> None:
     """Remove what runs in the environment of a release, on its target, but what is kept."""
-    bundle = read_bundle(settings.workspace, records.build(release.build_id))
+    bundle = bundle_of(settings.workspace, records, release)
     target(release.target).remove(bundle.site(release), keep=keep)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import RefusedError, UntrustedError, XtaskError
+from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.plan import Asked, look, way_back
 from xtask.pipeline.verifying.verify import verify
 from xtask.records.store import open_records
@@ -41,8 +42,8 @@ def drill(
 ) -> list[Drill]:
     """Return for each environment whether it could be rolled back, and to what.
 
-    Looked at is all that a rollback needs: its plan and the gates of that, every byte of the
-    image, the evidence about it, the bundle, and a target that knows how.
+    Looked at is all that a rollback needs: its plan and the gates of that, its secrets, every byte
+    of the image, the evidence about it, the bundle, and a target that knows how.
 
     Args:
         settings: whose records.
@@ -73,6 +74,7 @@ def _drill(
     try:
         plan = look(settings, progress, records, step, Asked(own=left.id if left else None))
         plan.require_open()
+        read_secrets(settings.workspace.root, plan.given)
         target(back.target)
         seen = verify(settings, progress, what=step.build.id, trust_file=None, now=now)
         if seen.failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.errors import UsageError
 from xtask.records.store import open_records
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 class Told(NamedTuple):
-    """A release, who agreed with it, and what happened to it, first to last."""
+    """A release, what it was given, who agreed with it, what happened to it, first to last."""
 
     release: Release
     approvals: tuple[Approval, ...]
     events: tuple[Event, ...]
+    given: dict[str, Any] | None
 
 
 class Brought(NamedTuple):
@@ -37,7 +38,8 @@ def tell(settings: Settings, what: str) -> Told:
     with open_records(settings.database_url, create=False) as records:
         release = records.find_release(what)
         events = records.events_of("release", release.id)
-        return Told(release, records.approvals(release.id), events)
+        given = records.configuration(release)
+        return Told(release, records.approvals(release.id), events, given)
 
 
 def brought(settings: Settings, module: str, environment: str | None) -> list[Brought]:

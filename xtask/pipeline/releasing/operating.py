@@ -11,7 +11,7 @@ from xtask.files import locked
 from xtask.manifest import grammar
 from xtask.manifest.table import shortened
 from xtask.pipeline.leases import claim
-from xtask.pipeline.releasing.candidate import read_bundle
+from xtask.pipeline.releasing.candidate import bundle_of
 from xtask.pipeline.releasing.deploy import activate, alive, recover
 from xtask.records.refusals import way_out
 from xtask.records.store import open_records
@@ -90,7 +90,7 @@ def _is_seen(settings: Settings, records: Records, release: Release) -> bool:
     if release.status in {"deploying", "recovering"}:
         return False
     try:
-        bundle = read_bundle(settings.workspace, records.build(release.build_id))
+        bundle = bundle_of(settings.workspace, records, release)
     except UntrustedError:
         return False  # what it should be cannot be told
     seen = target(release.target).observe(bundle.site(release), bundle.requests)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xtask.diagnostics import Place, Problems, Source, did_you_mean, listed
-from xtask.digest import sha256_of
-from xtask.errors import RefusedError, UntrustedError, UsageError
+from xtask.digest import canonical_json, sha256_of
+from xtask.errors import RefusedError, UntrustedError, XtaskError
 from xtask.image.layout import Layout
-from xtask.manifest.composition import read_composition
-from xtask.manifest.environments import Environment
-from xtask.pipeline.releasing.candidate import base_of, read_bundle, read_surfaces
+from xtask.pipeline.releasing.candidate import base_of, facts_of, read_bundle, read_surfaces
+from xtask.pipeline.releasing.configuration import changes, take
+from xtask.pipeline.releasing.environment import rules_if_readable, rules_of, without_rules
 from xtask.pipeline.releasing.gates import Facts, Waivers, frozen, gates
 from xtask.pipeline.verifying.verify import doubt
 from xtask.records import refusals
@@ -27,7 +26,9 @@ from xtask.resolve.migrations import Distance, Migration, distance
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from xtask.manifest.environments import Environment
     from xtask.pipeline.progress import Progress
+    from xtask.pipeline.releasing.configuration import Change, Document
     from xtask.pipeline.releasing.gates import Gate
     from xtask.records.store import Records
     from xtask.records.values import Approval, Build, ModulesDelta, Release, ReleaseKind
@@ -67,6 +68,8 @@ class Plan:
         distance: what lies between the databases of the two.
         gates: what has to hold, and whether it does.
         freeze: the freeze window of now.
+        given: what the environment gives it, as the records keep that.
+        changes: what of that is not as what serves has it.
     """
 
     step: Step
@@ -75,6 +78,8 @@ class Plan:
     distance: Distance
     gates: tuple[Gate, ...]
     freeze: str | None
+    given: Document | None
+    changes: tuple[Change, ...]
 
     @cached_property
     def digest(self) -> str:
@@ -93,6 +98,7 @@ class Plan:
             "config_digest": step.build.config_digest,
             "target": step.target,
             "port": step.port,
+            "configuration": sha256_of(self.given) if self.given is not None else None,
             "active": [active.id, active.generation] if active else None,
             "restores_release_id": step.restores,
             "modules_delta": self.delta._asdict(),
@@ -133,6 +139,7 @@ class Plan:
             actor=actor,
             reason=redacted(reason),
             kind=step.kind,
+            configuration=None if self.given is None else canonical_json(self.given).decode(),
             restores=step.restores,
             plan_digest=self.digest,
             approvals=step.environment.approvals if step.kind == "promote" else 0,
@@ -159,6 +166,18 @@ def way_back(workspace: Workspace, records: Records, environment: str) -> Step:
     return Step("rollback", rules, plan.build, back.target, back.port, restores=back.id)
 
 
+def again(workspace: Workspace, records: Records, active: Release) -> Step:
+    """Return what deploying what is active once more means, with what `modules.toml` gives now.
+
+    Where that cannot be read, or names another target, it is given what it has.
+    """
+    try:
+        rules = rules_of(workspace, active.environment)
+    except XtaskError:
+        rules = without_rules(active.environment)
+    return Step("redeploy", rules, records.build(active.build_id), active.target, active.port)
+
+
 def look(
     settings: Settings, progress: Progress, records: Records, step: Step, asked: Asked
 ) -> Plan:
@@ -178,6 +197,7 @@ def look(
         _require_whole(settings.workspace, step.build)
         if serving and step.kind == "promote":
             _require_whole(settings.workspace, serving)
+        given = _given(settings.workspace, records, step, active)
     with progress.stage("plan") as stage:
         before, now = serving.modules if serving else (), records.present()
         facts = Facts(
@@ -197,7 +217,10 @@ def look(
             waivers=asked.waivers,
         )
         delta = modules_delta(before, step.build.modules)
-        plan = Plan(step, active, delta, facts.distance, gates(facts), frozen(facts))
+        plan = Plan(
+            step, active, delta, facts.distance, gates(facts), frozen(facts), given,
+            changes(_had(records, active), given),
+        )  # fmt: skip
         stage.detail = f"build {step.build.id[:8]} for {name}"
     return plan
 
@@ -207,34 +230,29 @@ def _require_kept(records: Records, build: Build) -> None:
         raise refusals.removed(build, gone)
 
 
-def rules_of(workspace: Workspace, name: str) -> Environment:
-    """Return an environment of `modules.toml`.
+def _given(
+    workspace: Workspace, records: Records, step: Step, active: Release | None
+) -> Document | None:
+    """Return what a release is given: of `modules.toml`, or what another one had.
 
     Raises:
-        UsageError: it is not there.
-        InvalidError: the file does not say what it should.
+        InvalidError: the build cannot be given what is in `modules.toml`.
     """
-    problems = Problems()
-    composition = read_composition(workspace.manifest, problems)
-    problems.raise_if_any()
-    known = composition.environments if composition else {}
-    if name not in known:
-        raise UsageError(
-            f"there is no environment `{name}` in modules.toml",
-            help=did_you_mean(name, known) or f"there are: {listed(known) or 'none'}",
-        )
-    return known[name]
+    if step.restores:
+        return records.configuration(records.release(step.restores))
+    if step.environment.target != step.target:
+        return records.configuration(active) if active else None
+    if step.build.bundle is None:
+        return None  # without a bundle nothing is released
+    return take(step.environment, facts_of(workspace, step.build))
 
 
-def rules_if_readable(workspace: Workspace, name: str) -> Environment:
-    """Return an environment of `modules.toml`, and one without rules when that cannot be read.
-
-    Nothing that is wrong with that file may keep anybody from going back.
-    """
-    composition = read_composition(workspace.manifest, Problems())
-    if composition and name in composition.environments:
-        return composition.environments[name]
-    return Environment(name, 0, "record", 0, Place(Source("modules.toml")))
+def _had(records: Records, active: Release | None) -> Document | None:
+    """Return what the active release was given; damage to that keeps nobody from leaving it."""
+    try:
+        return records.configuration(active) if active else None
+    except UntrustedError:
+        return None
 
 
 def _require_whole(workspace: Workspace, build: Build) -> None:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xtask.digest import sha256_of
 from xtask.errors import RefusedError, TargetError
 from xtask.pipeline.leases import claim
+from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.deploy import deploy
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.pipeline.releasing.gates import Waivers
 from xtask.pipeline.releasing.operating import operating
 from xtask.pipeline.releasing.plan import (
     Asked,
-    Step,
+    again,
     look,
     promotion,
-    rules_if_readable,
-    rules_of,
     way_back,
 )
 from xtask.records.rules import ONCE_ACTIVE
@@ -62,7 +62,9 @@ def promote(settings: Settings, progress: Progress, wish: Wish) -> Release:
     Where others have to agree, it is only asked for: the release is pending then.
 
     Raises:
-        RefusedError: the records or a gate of the environment forbid it, or the plan has changed.
+        RefusedError: the records or a gate of the environment forbid it, the plan has changed, or
+            secrets are not there.
+        InvalidError: the build cannot be given what the environment gives.
         UntrustedError: stored bytes are not what they should be.
         TargetError: the candidate did not work; what served before still serves.
     """
@@ -152,8 +154,7 @@ def redeploy(settings: Settings, progress: Progress, wish: Wish) -> Release:
                 f"nothing is active in {wish.environment}, so nothing can be deployed again",
                 help="promote a build: `xtask promote`",
             )
-        rules, build = rules_if_readable(settings.workspace, wish.environment), active.build_id
-        step = Step("redeploy", rules, records.build(build), active.target, active.port)
+        step = again(settings.workspace, records, active)
         plan = look(settings, progress, records, step, Asked())
         plan.require_open()
         return _carry_out(settings, progress, records, plan, wish)
@@ -171,6 +172,7 @@ def _carry_out(
     )
     if request.approvals:
         return records.request_release(request)
+    read_secrets(settings.workspace.root, plan.given)  # before anything is recorded
     release = records.begin_release(request, claim(settings))
     if release.lease_owner != settings.holder:  # the same command, given elsewhere at this moment
         return _outcome(release)

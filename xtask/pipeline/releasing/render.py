@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xtask.digest import hex_of
-from xtask.pipeline.releasing.candidate import runnable
-from xtask.pipeline.releasing.plan import rules_of
+from xtask.pipeline.releasing import configuration
+from xtask.pipeline.releasing.candidate import facts_of, runnable
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.records.store import open_records
 from xtask.release.deployment import Site
 from xtask.release.rendering import render as rendered
@@ -32,17 +33,20 @@ def render(settings: Settings, *, what: str, environment: str, form: str) -> Ren
         form: a name of `rendering.FORMATS`.
 
     Raises:
-        UsageError: there is no such build or environment.
+        UsageError: there is no such environment, or its configuration cannot be said in the format.
+        InvalidError: `modules.toml`, or a setting of a module there, is not what it should be.
         RefusedError: the build has no image.
         UntrustedError: its bundle is gone or damaged.
     """
     rules = rules_of(settings.workspace, environment)
     with open_records(settings.database_url, create=False) as records:
         build = records.find_build(what)
-    found = runnable(settings.workspace, build)
+    found, facts = runnable(settings.workspace, build), facts_of(settings.workspace, build)
+    given = configuration.take(rules, facts)
     deployment = replace(
         found,
         site=Site(found.site.app, environment, rules.port),
+        configuration=configuration.configured(given, facts),
         release_id=f"manifest_{hex_of(build.manifest_hash)[:_SHOWN_DIGITS]}",
         image_digest=build.image_digest or found.image_digest,
     )

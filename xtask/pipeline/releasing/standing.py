@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xtask.errors import XtaskError
-from xtask.pipeline.releasing.candidate import read_bundle
+from xtask.pipeline.releasing.candidate import bundle_of, facts_of
+from xtask.pipeline.releasing.configuration import changes, take
+from xtask.pipeline.releasing.environment import rules_of
 from xtask.records.store import open_records
 from xtask.release.target import target
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xtask.pipeline.releasing.candidate import Bundle
+    from xtask.pipeline.releasing.configuration import Change
     from xtask.records.situations import Waiting
     from xtask.records.store import Records
     from xtask.records.values import Hold, Release
@@ -25,7 +28,8 @@ _RECORD = "record"
 class Standing(NamedTuple):
     """What the records say of an environment, and what was seen there (None: nothing of ours).
 
-    `drift` says where these differ, one line each; nothing that serves has none.
+    `drift` says where these differ, one line each; nothing that serves has none. `unapplied` is
+    what `modules.toml` gives otherwise than what serves has it.
     """
 
     environment: str
@@ -35,13 +39,18 @@ class Standing(NamedTuple):
     hold: Hold | None
     observed: Observed | None
     drift: tuple[str, ...]
+    unapplied: tuple[Change, ...]
 
 
 def standings(settings: Settings) -> list[Standing]:
     """Return how every recorded environment stands, by rank."""
     with open_records(settings.database_url, create=False) as records:
         return [
-            Standing(*situation, *_look(settings.workspace, records, situation.active))
+            Standing(
+                *situation,
+                *_look(settings.workspace, records, situation.active),
+                _unapplied(settings.workspace, records, situation.active),
+            )
             for situation in records.situations()
         ]
 
@@ -87,8 +96,24 @@ def _look(
     if active is None or active.target == _RECORD:
         return None, ()
     try:
-        bundle = read_bundle(workspace, records.build(active.build_id))
+        bundle = bundle_of(workspace, records, active)
     except XtaskError as error:
         return None, (error.message,)
     seen = target(active.target).observe(bundle.site(active), bundle.requests)
     return seen, tuple(drift(active, bundle, seen))
+
+
+def _unapplied(
+    workspace: Workspace, records: Records, active: Release | None
+) -> tuple[Change, ...]:
+    """Return what deploying what serves once more would change of what it is given."""
+    if active is None or active.target == _RECORD:
+        return ()
+    try:
+        rules = rules_of(workspace, active.environment)
+        if rules.target != active.target:
+            return ()
+        now = take(rules, facts_of(workspace, records.build(active.build_id)))
+        return changes(records.configuration(active), now)
+    except XtaskError:
+        return ()  # of a file that cannot be read, `validate-manifest` tells

@@ -127,11 +127,11 @@ def observe(site: Site, /, requests: tuple[Request, ...] = ()) -> Observed | Non
     An engine that cannot be asked takes away its own facts, and no other.
     """
     answers = health.observe(health.at(site.port), site.app, requests)
-    label, image = _believed(site)
+    label, image, started = _believed(site)
     if answers is None and label == "":
         return None
     seen = answers or Observed("", "", healthy=False, detail="nothing answers")
-    return replace(seen, label=label, task_digest=image)
+    return replace(seen, label=label, task_digest=image, started=started)
 
 
 def remove(
@@ -162,17 +162,21 @@ def remove(
             containers.dismantle(client, site)
 
 
-def _believed(site: Site) -> tuple[str | None, str | None]:
-    """Return the release that gets the traffic and the image of its task, as the engine says."""
+def _believed(site: Site) -> tuple[str | None, str | None, str]:
+    """Return the release that gets the traffic, the image of its task, and when that was started.
+
+    All as the engine says.
+    """
     try:
         with engine(f"looking at {site.environment} of {site.app}") as client:
             serving = containers.find_serving(client, site)
     except TargetError:
-        return None, None
+        return None, None, ""
     if serving is None:
-        return "", ""
+        return "", "", ""
     image = str(serving.attrs["Image"]) if serving.status == "running" else ""
-    return str(serving.labels.get(naming.RELEASE, "")), image
+    label = str(serving.labels.get(naming.RELEASE, ""))
+    return label, image, str(serving.attrs["State"]["StartedAt"])
 
 
 def _applied(client: DockerClient, deployment: Deployment) -> Container:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import RefusedError, TargetError
 from xtask.release import health, naming
+from xtask.release.deployment import SECRETS_FOLDER
 from xtask.release.docker import fronting, hardening
 from xtask.release.docker.engine import absence_allowed
 
@@ -104,7 +107,11 @@ def create(client: DockerClient, deployment: Deployment, image: str, slot: Slot)
         network=network,
         networking_config={network: endpoint},
         ports={f"{_exposed_port(client, deployment, image)}/tcp": ("127.0.0.1", slot.port)},
-        volumes=[f"{slot.data}:/data" if slot.data else "/data"],
+        volumes=[
+            f"{slot.data}:/data" if slot.data else "/data",
+            # Of the container's own: it goes with it.
+            *([SECRETS_FOLDER] if deployment.configuration.secrets else []),
+        ],
         **hardening.CONFINED,
         **hardening.limited(deployment.configuration.limits),
     )
@@ -140,17 +147,17 @@ def start_healthy(container: Container, deployment: Deployment, *, clock: health
             wrong; with its log.
     """
     if container.status != "running":
+        _entrust(container, deployment)
         container.start()
-    subject = f"release {deployment.release_id}"
     within = deployment.configuration.ready_within
     try:
         health.wait_until(lambda: _unready(container), within=within, clock=clock)
         port = published_port(container)
         wrong = _wrong(health.at(port), deployment) if port else "it exited"
     except TargetError as error:
-        raise with_log(subject, error, container) from error
+        raise _unwell(error, container, deployment) from error
     if port is None or wrong is not None:
-        raise with_log(subject, TargetError(str(wrong)), container)
+        raise _unwell(TargetError(str(wrong)), container, deployment)
     return port
 
 
@@ -185,6 +192,31 @@ def with_log(
     written = container.logs(tail=_LOG_LINES).decode(errors="replace").rstrip()
     log = f"its log ends:\n{written}" if written else "it logged nothing"
     return TargetError(f"{subject}: {error.message}; {log}", help=help)
+
+
+def _entrust(container: Container, deployment: Deployment) -> None:
+    """Give a container that does not run the values of its secrets, which its user alone reads.
+
+    They are neither in its image nor in what the engine tells of it, and are there after it was
+    started again, as on a file system in memory they would not be.
+    """
+    if not deployment.secrets:
+        return
+    user, _, group = str(container.attrs["Config"]["User"]).partition(":")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, value in sorted(deployment.secrets.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(value), 0o400
+            member.uid, member.gid = int(user or 0), int(group or 0)
+            archive.addfile(member, io.BytesIO(value))
+    container.put_archive(SECRETS_FOLDER, stream.getvalue())
+
+
+def _unwell(error: TargetError, container: Container, deployment: Deployment) -> TargetError:
+    """Return why a release does not work, with its log; it may have written its secrets there."""
+    found = with_log(f"release {deployment.release_id}", error, container)
+    return TargetError(deployment.masked(found.message), help=found.help)
 
 
 def _unready(container: Container) -> str | None:

@@ -144,9 +144,10 @@ def _layers_held(client: DockerClient, layers: tuple[str, ...]) -> frozenset[str
     """
     longest = 0
     for image in client.api.images()[:_IMAGES_COMPARED] if layers else ():
-        held = client.api.inspect_image(image["Id"])["RootFS"].get("Layers") or ()
-        pairs = zip(layers, held, strict=False)
-        longest = max(longest, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        with absence_allowed():  # somebody may remove one of them meanwhile
+            held = client.api.inspect_image(image["Id"])["RootFS"].get("Layers") or ()
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(layers, held, strict=False))
+            longest = max(longest, sum(1 for _ in same))
     return frozenset(layers[:longest])
 
 

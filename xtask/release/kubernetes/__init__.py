@@ -129,7 +129,12 @@ def observe(site: Site, /, requests: tuple[Request, ...] = ()) -> Observed | Non
             receiving = [each for each in traffic.receiving(api, site) if each in pods]
             seen = _worst(health.observe(api.ask(each), site.app, requests) for each in receiving)
             images = sorted({rollout.image_of(pods[each]) for each in receiving})
-            return replace(seen, label=serving.release_id, task_digest=", ".join(images))
+            return replace(
+                seen,
+                label=serving.release_id,
+                task_digest=", ".join(images),
+                started=f"{rollout.restarts(pods.values())} restarts",
+            )
     except TargetError as error:
         return Observed("", "", healthy=False, detail=error.message)
 

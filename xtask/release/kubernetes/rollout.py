@@ -106,7 +106,8 @@ class Rollout:
         )
         log = f"its log ends:\n{written}" if written else "it logged nothing"
         subject = f"release {self.deployment.release_id}"
-        return TargetError(f"{subject}: {error.message}; {log}", help=error.help or _REPAIR)
+        said = self.deployment.masked(f"{subject}: {error.message}; {log}")
+        return TargetError(said, help=error.help or _REPAIR)
 
 
 def ready_pods(api: Cluster, deployment: Deployment) -> tuple[Manifest, ...]:
@@ -180,6 +181,11 @@ def image_of(pod: Manifest) -> str:
     container = _container(pod)
     is_running = "running" in container.get("state", {})
     return str(container.get("imageID", "")).rpartition("@")[2] if is_running else ""
+
+
+def restarts(pods: Iterable[Manifest]) -> int:
+    """Return how often containers of pods have ended and were started again."""
+    return sum(_container(each).get("restartCount", 0) for each in pods)
 
 
 def _waiting(pod: Manifest) -> str:

@@ -27,7 +27,7 @@ from server.mount import PrefixMount
 from server.operations import create_router
 from server.release import read_release
 from server.routes import route_map
-from server.settings import read_settings, serve_settings
+from server.settings import read_settings, read_variable, serve_settings
 from server.shell import add_pages, create_shell
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
     Jobs without a schedule are not imported: nothing runs them.
 
     `environ` may hold `DATA_DIR` (the database's folder, default `/data`), `ADMIN_TOKEN`,
-    `JOBS=1`, `XTASK_*` (the release) and `MODULES__<MODULE>__<KEY>` (settings). Migrations run
-    when the application starts, not here.
+    `JOBS=1`, `XTASK_*` (the release) and `MODULES__<MODULE>__<KEY>` (settings). Of the token and of
+    settings it may have the path of a file instead, as `NAME_FILE`. Migrations run when the
+    application starts, not here.
 
     Raises:
         SettingsError: with every setting that is wrong or missing.
@@ -99,7 +100,7 @@ def create_runtime(modules: Sequence[Module], environ: Mapping[str, str]) -> Run
         migrations=read_migrations(modules),
         steps=read_steps(modules),
         permissions=frozenset(p.name for module in modules for p in module.permissions),
-        admin_token=environ.get("ADMIN_TOKEN", ""),
+        admin_token=read_variable("ADMIN_TOKEN", environ) or "",
     )
 
 

@@ -1,4 +1,7 @@
-"""What each module is set to: defaults, then `modules.toml`, then the environment."""
+"""What each module is set to: defaults, then `modules.toml`, then the environment.
+
+A variable may be a file: `NAME_FILE` is the path of one that holds what `NAME` would.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +41,24 @@ class SettingsError(Exception):
 def variable_name(module: str, key: str) -> str:
     """Return the environment variable that overrides a setting: `MODULES__CONTENT__PAGE_SIZE`."""
     return f"MODULES__{module}__{key}".replace("-", "_").upper()
+
+
+def read_variable(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return an environment variable, or what is in the file that `NAME_FILE` names.
+
+    Without the end of the last line: an editor has put it there.
+
+    Raises:
+        SettingsError: the file cannot be read, or is no text.
+    """
+    path = environ.get(f"{name}_FILE")
+    if name in environ or path is None:
+        return environ.get(name)
+    try:
+        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or "it is no text"
+        raise SettingsError((f"{name}_FILE cannot be read: {what}",)) from error
 
 
 def read_settings(modules: Sequence[Module], environ: Mapping[str, str]) -> Settings:
@@ -80,21 +102,32 @@ _served: dict[str, Mapping[str, Any]] = {}
 def _values(
     module: Module, environ: Mapping[str, str], problems: list[str]
 ) -> Iterator[tuple[str, Any]]:
+    variables = {setting.key: _variable(module, setting) for setting in module.settings}
     for setting in module.settings:
-        variable = setting.environment or variable_name(module.name, setting.key)
+        variable = variables[setting.key]
         value = _plain(module.values.get(setting.key, setting.default))
-        if variable in environ:
-            try:
-                value = _PARSERS[setting.type](environ[variable])
-            except (KeyError, ValueError, RecursionError):
-                problems.append(f"{variable} must be of type {setting.type}")
-                continue
-            if wrong := _misfit(setting, value):
-                problems.append(f"{variable} {wrong}")
+        try:
+            # `key_file` may be a setting of its own.
+            is_alone = f"{variable}_FILE" not in variables.values()
+            text = read_variable(variable, environ) if is_alone else environ.get(variable)
+            if text is not None:
+                value = _PARSERS[setting.type](text)
+        except SettingsError as error:
+            problems += error.problems
+            continue
+        except (KeyError, ValueError, RecursionError):
+            problems.append(f"{variable} must be of type {setting.type}")
+            continue
+        if text is not None and (wrong := _misfit(setting, value)):
+            problems.append(f"{variable} {wrong}")
         if value is not None:
             yield setting.key, value
         elif setting.required:
             problems.append(f"{variable} is required ({setting.type}): {setting.description}")
+
+
+def _variable(module: Module, setting: Setting) -> str:
+    return setting.environment or variable_name(module.name, setting.key)
 
 
 def _plain(value: Value) -> Any:  # noqa: ANN401 - any JSON value
