@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xtask.manifest.freezes import Freeze
     from xtask.manifest.table import Table
 
-TARGETS = ("record", "docker")
+TARGETS = ("record", "docker", "swarm")
 # What `run` starts is labelled as an environment of this name.
 TRIAL = "trial"
 MigrationClass = Literal["none", "additive", "maintenance"]

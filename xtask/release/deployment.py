@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 READY_PATH: Final = "/readyz"
 RELEASE_PATH: Final = "/api/_release"
+PORT: Final = 8000  # where every image that we build listens
 
 
 class Site(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from xtask.errors import UsageError
-from xtask.release import docker, record
+from xtask.release import docker, record, swarm
 from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Target(Protocol):
 TARGETS: Final[Mapping[str, Target]] = {
     "docker": docker,
     "record": record,
+    "swarm": swarm,
 }
 
 

@@ -19,6 +19,7 @@ from xtask.package.wheels import Project, Wheel, WheelBuilder
 from xtask.pipeline.building.layering import by_module
 from xtask.pipeline.composing.bases import base_name
 from xtask.records.values import BuildModule
+from xtask.release.deployment import PORT
 from xtask.resolve.lock import normalised
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from xtask.records.values import Build
     from xtask.resolve.plan import Plan
     from xtask.settings import Workspace
-
-_PORT = 8000
 
 
 def wheel_builder(
@@ -194,7 +193,7 @@ def _config(plan: Plan, base: Base) -> ImageConfig:
         entrypoint=(base.executable, "-m", "generated"),
         env=env,
         labels=_labels(plan) | _base_annotations(plan, base),
-        port=_PORT,
+        port=PORT,
         platform=base.platform,
     )
 
