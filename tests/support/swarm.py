@@ -95,6 +95,12 @@ class Swarm:
         """Put a node back on the network."""
         ip("-n", self.namespace, "link", "set", self.member(node), "up")
 
+    def blob(self, digest: str) -> Path:
+        """Return the file in which the registry keeps a blob."""
+        name = digest.partition(":")[2]
+        blobs = self.folder / "registry" / "data" / "docker" / "registry" / "v2" / "blobs"
+        return blobs / "sha256" / name[:2] / name / "data"
+
     def member(self, node: int) -> str:
         return f"{self.namespace}-{node}"
 
@@ -122,7 +128,7 @@ def three_engines(folder: Path) -> Iterator[Swarm]:
     with (
         bridged(swarm.namespace, members, OUTSIDE),
         inside(swarm.namespace),
-        docker_registry(folder / "registry", host="0.0.0.0") as registry,  # noqa: S104 - of a namespace
+        docker_registry(folder / "registry", host="0.0.0.0") as registry,
     ):
         swarm.registry = f"{OUTSIDE}:{registry.rpartition(':')[2]}"
         try:

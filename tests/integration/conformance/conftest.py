@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.conformance.swarm import SwarmRig
 from tests.integration.conftest import Shop, remove_everything
 from tests.integration.watch import watching
+from tests.support.namespaces import inside
 from xtask.release import docker, naming
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conformance.rig import Rig
     from tests.integration.watch import Watch
+    from tests.support.swarm import Swarm
     from xtask.image.base.values import Base
     from xtask.image.layout import Layout
     from xtask.release.deployment import Deployment, Site
@@ -59,6 +62,9 @@ class DockerRig:
     def without_image(self, deployment: Deployment) -> Deployment:
         return replace(deployment, archive=lambda _known: iter((b"no tar",)))
 
+    def with_image_of(self, deployment: Deployment, other: Deployment) -> Deployment:
+        return replace(deployment, archive=other.archive)
+
     @contextlib.contextmanager
     def unreachable(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
@@ -69,8 +75,27 @@ class DockerRig:
         return watching(self.shop.port)
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.requires("docker"))])
-def rig(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Rig]:
+@pytest.fixture(
+    params=[
+        pytest.param("docker_rig", marks=pytest.mark.requires("docker"), id="docker"),
+        pytest.param("swarm_rig", marks=pytest.mark.requires("swarm"), id="swarm"),
+    ]
+)
+def rig(request: pytest.FixtureRequest) -> Rig:
+    made: Rig = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def docker_rig(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Rig]:
     shop = Shop(*packed)
     yield DockerRig(shop, engine)
     remove_everything(engine, shop.app)
+
+
+@pytest.fixture
+def swarm_rig(swarm: Swarm, packed: tuple[Layout, Base]) -> Iterator[SwarmRig]:
+    made = SwarmRig(Shop(*packed), swarm)
+    with inside(swarm.namespace):
+        yield made
+        made.clear()

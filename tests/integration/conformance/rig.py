@@ -40,6 +40,9 @@ class Rig(Protocol):
     def without_image(self, deployment: Deployment) -> Deployment:
         """Return the deployment with an image that is nowhere."""
 
+    def with_image_of(self, deployment: Deployment, other: Deployment) -> Deployment:
+        """Return the deployment so that the target gets another's image under its digest."""
+
     def unreachable(self) -> AbstractContextManager[None]:
         """Let nobody reach what the target asks, during the block."""
 

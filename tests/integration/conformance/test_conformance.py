@@ -128,7 +128,7 @@ def test_another_image_than_the_recorded_one_is_refused(rig: Rig) -> None:
     serve(rig, rig.deployment("a", 1))
     other, claimed = rig.deployment("c", 2), rig.deployment("b", 2)
     with pytest.raises(XtaskError):
-        rig.target.apply(replace(claimed, archive=other.archive))
+        rig.target.apply(rig.with_image_of(claimed, other))
     assert rig.serving() == "rel_a_1"
     assert rig.running() == {"rel_a_1"}
 
