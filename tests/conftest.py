@@ -141,5 +141,8 @@ def swarm() -> Iterator[Swarm]:
     from tests.support.swarm import three_engines
 
     # The path of a socket has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="xt-swarm-") as folder, three_engines(Path(folder)) as it:
+    with (
+        tempfile.TemporaryDirectory(prefix="xt-swarm-") as folder,
+        three_engines(Path(folder)) as it,
+    ):
         yield it

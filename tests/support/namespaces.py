@@ -16,7 +16,7 @@ _NEW_NETWORK = 0x40000000  # CLONE_NEWNET of sched.h
 
 @contextlib.contextmanager
 def inside(name: str) -> Iterator[None]:
-    """Let this thread, and the threads and processes that it starts, use the network of a namespace."""
+    """Let this thread, and the threads and processes that it starts, be in a namespace."""
     with contextlib.ExitStack() as stack:
         before = _opened(stack, "/proc/thread-self/ns/net")
         _enter(_opened(stack, f"/run/netns/{name}"))

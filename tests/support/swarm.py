@@ -159,8 +159,8 @@ def eventually(succeed: Any, *, within: float = _START_SECONDS) -> None:
 def _clear(swarm: Swarm) -> None:
     """Remove mounts, control groups and files of engines that have ended."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{swarm.folder}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+    ours = sorted((each for each in mounts if each.startswith(f"{swarm.folder}/")), reverse=True)
+    subprocess.run(["umount", "--lazy", *ours], check=False, capture_output=True)
     for node in NODES:
         for top in ("", "*/"):
             for group in Path("/sys/fs/cgroup").glob(f"{top}{swarm.member(node)}"):

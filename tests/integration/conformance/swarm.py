@@ -12,7 +12,6 @@ from xtask.image.registry.client import Repository
 from xtask.image.registry.push import push_image
 from xtask.image.registry.reference import Reference
 from xtask.release import health, naming, swarm
-from xtask.release.deployment import Deployment, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conftest import Shop
     from tests.integration.watch import Watch
+    from xtask.release.deployment import Deployment, Site
     from xtask.release.target import Target
 
 
@@ -73,7 +73,8 @@ class SwarmRig:
                 if each.attrs["Spec"]["Labels"][naming.ROLE] == "release":
                     each.scale(0)
                     health.wait_until(
-                        lambda found=each: "ends" if self.runs(found) else None, within=30,
+                        lambda found=each: "ends" if self.runs(found) else None,
+                        within=30,
                         clock=health.SYSTEM_CLOCK,
                     )
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xtask.errors import TargetError
 from xtask.release import front, health, naming
-from xtask.release.docker.engine import absence_allowed
 from xtask.release.swarm import services
 from xtask.release.swarm.specs import SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from docker import APIClient  # type: ignore[import-untyped]
 
     from xtask.release.deployment import Deployment, Site
     from xtask.release.swarm.managers import Found, Managers
@@ -73,18 +74,22 @@ def ensure_secrets(managers: Managers, deployment: Deployment) -> list[dict[str,
 def remove_unused(managers: Managers, site: Site) -> None:
     """Remove secrets and scripts of the environment that none of its services has."""
     used = {
-        file["SecretID" if kind == "Secrets" else "ConfigID"]
+        file.get("SecretID") or file["ConfigID"]
         for service in services.find(managers, naming.labels(site))
         for kind in ("Secrets", "Configs")
         for file in service["Spec"]["TaskTemplate"]["ContainerSpec"].get(kind) or ()
     }
     wanted = naming.selecting(naming.labels(site))
-    for each in managers.ask(lambda client: client.secrets(filters=wanted)):
-        if each["ID"] not in used:
-            _remove(managers, lambda client, gone=each["ID"]: client.remove_secret(gone))
-    for each in managers.ask(lambda client: client.configs(filters=wanted)):
-        if each["ID"] not in used:
-            _remove(managers, lambda client, gone=each["ID"]: client.remove_config(gone))
+
+    def secrets_and_scripts(client: APIClient) -> None:
+        for each in client.secrets(filters=wanted):
+            if each["ID"] not in used:
+                client.remove_secret(each["ID"])
+        for each in client.configs(filters=wanted):
+            if each["ID"] not in used:
+                client.remove_config(each["ID"])
+
+    services.unless("in use", managers, secrets_and_scripts)
 
 
 def remove_network(managers: Managers, site: Site) -> None:
@@ -94,15 +99,12 @@ def remove_network(managers: Managers, site: Site) -> None:
         TargetError: one has not left it in time.
     """
 
+    def networks(client: APIClient) -> None:
+        for each in _networks(managers, site):
+            client.remove_network(each["Id"])
+
     def left() -> str | None:
-        found = _networks(managers, site)
-        for each in found:
-            with absence_allowed():
-                services.unless(
-                    "in use",
-                    managers,
-                    lambda client, network=each["Id"]: client.remove_network(network),
-                )
+        services.unless("in use", managers, networks)
         return "tasks still use its network" if _networks(managers, site) else None
 
     health.wait_until(left, within=_EMPTY_SECONDS, clock=managers.clock, interval=0.3)
@@ -132,8 +134,8 @@ def _ensure_secret(managers: Managers, site: Site, name: str, value: bytes) -> d
 def _ensure(
     managers: Managers,
     name: str,
-    look: Callable[[Any], list[Found]],
-    make: Callable[[Any], object],
+    look: Callable[[APIClient], list[Found]],
+    make: Callable[[APIClient], object],
 ) -> Found:
     for _ in range(2):
         for each in managers.ask(look):
@@ -142,11 +144,6 @@ def _ensure(
                 return found
         services.unless("already exists", managers, make)
     raise TargetError(f"{name} cannot be found after it was made", help="repeat the command")
-
-
-def _remove(managers: Managers, act: Callable[[Any], object]) -> None:
-    with absence_allowed():
-        services.unless("in use", managers, act)
 
 
 def _file(name: str, mode: int) -> dict[str, Any]:

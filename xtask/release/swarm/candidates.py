@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xtask.release.swarm.managers import Found, Managers
 
 _PULL_SECONDS: Final = 600.0
+_PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _REPAIR: Final = "what served before still does; repair the module, build and promote again"
 _PUSH: Final = (
     "nodes pull by digest: set `repository` in `[image]` to a registry that all of them reach, "
@@ -45,7 +46,7 @@ def pull(managers: Managers, deployment: Deployment) -> None:
         return f"{deployment.image_reference} is not on {', '.join(waiting)}" if waiting else None
 
     try:
-        health.wait_until(missing, within=_PULL_SECONDS, clock=managers.clock)
+        health.wait_until(missing, within=_PULL_SECONDS, clock=managers.clock, interval=_PAUSE)
     except TargetError as error:
         services.remove(managers, job)
         raise TargetError(error.message, help=error.help or _PUSH) from error
@@ -54,7 +55,7 @@ def pull(managers: Managers, deployment: Deployment) -> None:
 def ensure(
     managers: Managers, deployment: Deployment, network: str
 ) -> tuple[Found, frozenset[str]]:
-    """Return the deployment's service, made or brought back, and its tasks that had ended before."""
+    """Return the deployment's service, made or brought back, and which of its tasks had ended."""
     held = find(managers, deployment)
     past = _ended(managers, held) if held else frozenset()
     secrets = belongings.ensure_secrets(managers, deployment)
@@ -86,6 +87,7 @@ def wait_healthy(
             lambda: _unready(managers, service, deployment, past),
             within=within,
             clock=managers.clock,
+            interval=_PAUSE,
         )
         for ask in _tasks(managers, service):
             wrong = health.misidentified(ask, deployment) or health.unanswered(

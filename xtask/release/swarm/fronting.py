@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 60.0
 _SWITCH_SECONDS: Final = 30.0
+_PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _FRONT_HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
 
 
@@ -65,7 +66,7 @@ def wait_running(managers: Managers, service: Found) -> None:
         return f"no front on {', '.join(names)} {'; '.join(sorted(said))}" if names else None
 
     try:
-        health.wait_until(missing, within=_START_SECONDS, clock=managers.clock, interval=0.1)
+        health.wait_until(missing, within=_START_SECONDS, clock=managers.clock, interval=_PAUSE)
     except TargetError as error:
         port = services.label(service, specs.PUBLISHED)
         help_ = f"stop what has port {port} on these nodes, or give the environment another"
@@ -134,18 +135,17 @@ def wait_serving(managers: Managers, deployment: Deployment) -> None:
     """Return when the environment's port answers with the deployment on every node.
 
     Raises:
-        RefusedError: a node already knows something newer.
+        RefusedError: something newer serves by now.
         TargetError: a node does not.
     """
     site = deployment.site
 
     def missing() -> str | None:
-        _, failures = jobs.look(managers, specs.pointer_name(site))
-        if any(failure.overtaken for failure in failures):
-            raise _overtaken(deployment, "a release of the same or a higher generation")
-        if failures:
-            node, said, _ = failures[0]
-            raise TargetError(f"the front on {node} cannot be pointed: {said}")
+        held = pointer(managers, site)
+        if held is not None and held.release_id != deployment.release_id:
+            raise _overtaken(deployment, f"release {held.release_id}")
+        for failed, said in jobs.look(managers, specs.pointer_name(site)).failures:
+            raise TargetError(f"{failed} cannot be pointed at the release: {said}")
         for node in services.nodes(managers).values():
             wrong = health.misidentified(health.at(site.port, node.address), deployment)
             if wrong:
@@ -153,7 +153,7 @@ def wait_serving(managers: Managers, deployment: Deployment) -> None:
         return None
 
     try:
-        health.wait_until(missing, within=_SWITCH_SECONDS, clock=managers.clock)
+        health.wait_until(missing, within=_SWITCH_SECONDS, clock=managers.clock, interval=_PAUSE)
     except TargetError as error:
         raise TargetError(
             f"the front on port {site.port}: {error.message}", help=_FRONT_HELP

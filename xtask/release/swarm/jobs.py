@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from xtask.release import front
 from xtask.release.swarm import services
 
 if TYPE_CHECKING:
@@ -12,16 +11,10 @@ if TYPE_CHECKING:
 
 
 class Failure(NamedTuple):
-    """A node on which a job has failed, why, and the exit code where its program ran."""
+    """A node on which a job has failed, and how."""
 
     node: str
     said: str
-    code: int | None
-
-    @property
-    def overtaken(self) -> bool:
-        """Whether the front of that node already knew something newer."""
-        return self.code == front.REFUSED
 
 
 class Progress(NamedTuple):
@@ -45,16 +38,11 @@ def look(managers: Managers, name: str) -> Progress:
     states = {node: latest[node]["Status"]["State"] for node in latest}
     waiting = [there[node].name for node in there if states.get(node) not in services.ENDED]
     failures = [
-        _failure(there[node].name, latest[node])
+        Failure(there[node].name, services.failure(latest[node]) or state)
         for node, state in states.items()
         if state in services.ENDED and state != "complete"
     ]
     return Progress(sorted(waiting), sorted(failures))
-
-
-def _failure(node: str, task: Found) -> Failure:
-    code = (task["Status"].get("ContainerStatus") or {}).get("ExitCode")
-    return Failure(node, services.failure(task) or "", code)
 
 
 def _run_of(holder: Found) -> int:

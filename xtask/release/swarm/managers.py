@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xtask.release.deployment import Site
 
 Answered = TypeVar("Answered")
+Found = dict[str, Any]
+"""A service, a task, a node, a network, a config or a secret, in the words of the Engine API."""
 
 PATIENCE_SECONDS: Final = 60.0  # a swarm that lost its leader accepts writes again after 25
 _ANSWER_SECONDS: Final = 15
@@ -99,7 +101,7 @@ class Managers:
     def _connected(self) -> APIClient:
         if self._client is None:
             from docker import APIClient  # noqa: PLC0415 - see `engine`
-            from docker.utils import kwargs_from_env  # noqa: PLC0415
+            from docker.utils import kwargs_from_env  # type: ignore[import-untyped]  # noqa: PLC0415
 
             own = {"base_url": self._addresses[0]} if self._addresses[0] else {}
             knock(self._addresses[0], _ANSWER_SECONDS)
@@ -158,12 +160,3 @@ def managers(
         yield asked
     finally:
         asked.close()
-
-
-def said_by(error: Exception) -> str:
-    """Return the words of an error of the engine, in small letters."""
-    return str(getattr(error, "explanation", None) or error).lower()
-
-
-Found = dict[str, Any]
-"""A service, a task, a node, a network, a config or a secret, in the words of the Engine API."""

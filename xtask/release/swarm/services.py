@@ -12,6 +12,8 @@ from xtask.release.docker.engine import absence_allowed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from docker import APIClient  # type: ignore[import-untyped]
+
     from xtask.release.deployment import Site
     from xtask.release.swarm.managers import Found, Managers
 
@@ -136,21 +138,22 @@ def failure(task: Found) -> str | None:
     if status["State"] not in ENDED:
         return None
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
-    said = status.get("Err", "")
+    said = str(status.get("Err", ""))
     if status["State"] == "rejected" or code is None or "could not start" in said:
-        return said or status["State"]
+        return said or str(status["State"])
     return f"exited with code {code}" + (" (killed)" if code == 137 else "")  # noqa: PLR2004 - SIGKILL
 
 
-def unless(words: str, managers: Managers, write: Callable[[Any], object]) -> bool:
-    """Write; return false when the engine refuses it with these words."""
+def unless(words: str, managers: Managers, write: Callable[[APIClient], object]) -> bool:
+    """Write; return false when the engine refuses it with these words, or has lost its object."""
     import docker.errors  # type: ignore[import-untyped]  # noqa: PLC0415 - see `engine`
 
-    def guarded(client: Any) -> bool:
+    def guarded(client: APIClient) -> bool:
         try:
             write(client)
         except docker.errors.APIError as error:
-            if words in str(error).lower():
+            said = str(error).lower()
+            if words in said or "not found" in said:
                 return False
             raise
         return True
@@ -167,11 +170,12 @@ def with_log(managers: Managers, service: Found, error: TargetError, help: str) 
     return TargetError(f"{error.message}; {log}", help=help)
 
 
-def _log(client: Any, service_id: str) -> str:
+def _log(client: APIClient, service_id: str) -> str:
     pieces = client.service_logs(
         service_id, stdout=True, stderr=True, tail=_LOG_LINES, is_tty=False
     )
-    return b"".join(pieces).decode(errors="replace")
+    written: bytes = b"".join(pieces)
+    return written.decode(errors="replace")
 
 
 def _address(node: Found) -> str:
