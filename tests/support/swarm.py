@@ -57,8 +57,8 @@ class Swarm:
         import docker
 
         client = docker.DockerClient(self.socket(node), version="1.41", timeout=60)
-        yield client
-        client.close()
+        with contextlib.closing(client):
+            yield client
 
     def start(self, node: int) -> None:
         """Start an engine and wait for it; after `kill` it is the same node again."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xtask.release.swarm.managers import Found, Managers
 
 _START_SECONDS: Final = 60.0
-_SWITCH_SECONDS: Final = 30.0
+_SWITCH_SECONDS: Final = 60.0  # a new leader takes 25 to know which nodes are down
 _PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _FRONT_HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
 

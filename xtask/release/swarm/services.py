@@ -123,12 +123,16 @@ def running(managers: Managers, service: Found) -> list[Found]:
 
 
 def nodes(managers: Managers) -> dict[str, Node]:
-    """Return the nodes that are ready and may run tasks, by id."""
+    """Return the nodes that may run tasks, by id.
+
+    For a while after its election a leader has heard of none, and knows of none that it is down.
+    """
     found: list[Found] = managers.ask(lambda client: client.nodes())
     return {
         each["ID"]: Node(each["Description"]["Hostname"], _address(each))
         for each in found
-        if each["Status"]["State"] == "ready" and each["Spec"]["Availability"] == "active"
+        if each["Status"]["State"] in {"ready", "unknown"}
+        and each["Spec"]["Availability"] == "active"
     }
 
 
