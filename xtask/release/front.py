@@ -5,6 +5,7 @@ This file alone is copied into a container, so it needs Python 3.9 and nothing e
     front.py serve                                 proxy port 8080 until it is stopped
     front.py point GENERATION POINTER [UNDONE]     replace the pointer, a JSON object with `host`,
                                                    `port`, `release_id` and `published`
+    front.py hold GENERATION POINTER [UNDONE]      the same, and then wait until it is stopped
 
 The pointer is replaced by rename, so a connection sees the old release or the new one, and a
 restarted front goes on where it was. It is read for every connection; open connections stay where
@@ -21,6 +22,7 @@ import fcntl
 import json
 import os
 import random
+import signal
 import socket
 import sys
 import time
@@ -214,10 +216,12 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Run one of the two commands; return the exit code."""
+    """Run one of the commands; return the exit code."""
     folder = Path(__file__).resolve().parent
-    if argv[:1] == ["point"]:
+    if argv[0] in {"point", "hold"}:
         moved = point(folder, int(argv[1]), json.loads(argv[2]), *argv[3:4])
+        if moved and argv[0] == "hold":
+            signal.pause()
         return 0 if moved else REFUSED
     asyncio.run(serve(folder))
     return 0

@@ -1,8 +1,8 @@
 """Target `swarm`: blue/green on a Docker Swarm, behind a front on every node that never stops.
 
 The candidate is a service beside the serving one. Its tasks are asked one by one, at ports that
-their nodes choose, until they are healthy and say that they are this release. A job then replaces
-the pointer of the front on every node. Nothing that Swarm believes of an update is used.
+their nodes choose, until they are healthy and say that they are this release. One more service then
+replaces the pointer of the front on every node. Nothing that Swarm believes of updates is used.
 """
 
 from __future__ import annotations

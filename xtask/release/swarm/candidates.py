@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from xtask.errors import TargetError
 from xtask.release import health, naming
 from xtask.release.deployment import PORT
-from xtask.release.swarm import belongings, jobs, services, specs
+from xtask.release.swarm import belongings, services, specs
 
 if TYPE_CHECKING:
     from xtask.release.deployment import Deployment
     from xtask.release.swarm.managers import Found, Managers
 
 _PULL_SECONDS: Final = 600.0
+_NO_TASK: Final[Found] = {"Status": {"State": "new"}}
 _PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _REPAIR: Final = "what served before still does; repair the module, build and promote again"
 _PUSH: Final = (
@@ -34,21 +35,29 @@ def pull(managers: Managers, deployment: Deployment) -> None:
     Raises:
         TargetError: nodes cannot get it, with their names.
     """
-    job = services.ensure(managers, specs.pulling(deployment), deployment.site)
+    spec = specs.pulling(deployment)
+    held = services.named(managers, spec["Name"])
+    if held is None or held["Spec"]["Labels"] != spec["Labels"]:
+        held = services.ensure(managers, spec, deployment.site)
 
     def missing() -> str | None:
-        waiting, failures = jobs.look(managers, services.name_of(job))
+        there = services.nodes(managers)
+        last = {task.get("NodeID"): task for task in services.tasks(managers, held)}
+        waiting = [
+            node for node in there if last.get(node, _NO_TASK)["Status"]["State"] != "complete"
+        ]
+        failures = [
+            said for node in waiting if (said := services.failure(last.get(node, _NO_TASK)))
+        ]
+        names = ", ".join(sorted(there[node].name for node in waiting))
         if failures:
-            nodes = ", ".join(failure.node for failure in failures)
-            raise TargetError(
-                f"{specs.pinned(deployment)} is not on {nodes}: {failures[0].said}", help=_PUSH
-            )
-        return f"{deployment.image_reference} is not on {', '.join(waiting)}" if waiting else None
+            raise TargetError(f"{specs.pinned(deployment)} is not on {names}: {failures[0]}")
+        return f"{specs.pinned(deployment)} is not on {names}" if waiting else None
 
     try:
         health.wait_until(missing, within=_PULL_SECONDS, clock=managers.clock, interval=_PAUSE)
     except TargetError as error:
-        services.remove(managers, job)
+        services.remove(managers, held)
         raise TargetError(error.message, help=error.help or _PUSH) from error
 
 

@@ -1,8 +1,8 @@
 """The front of an environment on every node, and the pointer that all of them follow.
 
-The pointer is the job that writes it: its labels say which release has the traffic, and its version
-is compared and swapped, so that of two deployers one is refused. On each node it replaces the file
-that the front there reads. A node that was away gets it when it is back, a new node when it comes.
+The pointer is the service that writes it: its labels say which release has the traffic, and its
+version is compared and swapped, so that of two deployers one is refused. On each node it replaces
+the file that the front there reads. A node that was away, or is new, gets it from the swarm.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import RefusedError, TargetError
 from xtask.release import front, health, naming
-from xtask.release.swarm import belongings, jobs, services, specs
+from xtask.release.swarm import belongings, services, specs
 
 if TYPE_CHECKING:
     from xtask.release.deployment import Deployment, Failed, Site
@@ -144,8 +144,6 @@ def wait_serving(managers: Managers, deployment: Deployment) -> None:
         held = pointer(managers, site)
         if held is not None and held.release_id != deployment.release_id:
             raise _overtaken(deployment, f"release {held.release_id}")
-        for failed, said in jobs.look(managers, specs.pointer_name(site)).failures:
-            raise TargetError(f"{failed} cannot be pointed at the release: {said}")
         for node in services.nodes(managers).values():
             wrong = health.misidentified(health.at(site.port, node.address), deployment)
             if wrong:

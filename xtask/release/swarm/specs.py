@@ -92,7 +92,7 @@ def pointing(
     volume: str,
     script: Mapping[str, Any],
 ) -> Spec:
-    """Return the job that points the front of every node at a deployment, also of later nodes."""
+    """Return what points the front of every node at a deployment, also of later nodes."""
     site = deployment.site
     where = {
         "host": naming.alias(deployment),
@@ -100,27 +100,29 @@ def pointing(
         "release_id": deployment.release_id,
         "published": site.port,
     }
-    command = ["python3", SCRIPT, "point", str(token), json.dumps(where, sort_keys=True)]
+    command = ["python3", SCRIPT, "hold", str(token), json.dumps(where, sort_keys=True)]
     container = _container(deployment, {}, [_volume(site, volume, FRONT_FOLDER)])
     container |= {
         "Command": [*command, undone] if undone else command,
         "Configs": [script],
         "User": "0:0",  # the front's own user can only read the pointer
+        "StopGracePeriod": _SECOND,
     }
     labels = {
         **naming.release_labels(deployment, "pointer"),
         GENERATION: str(token),
         PUBLISHED: str(site.port),
     }
-    return _job(pointer_name(site), labels, container)
+    return _everywhere(pointer_name(site), labels, container, _restarted())
 
 
 def pulling(deployment: Deployment) -> Spec:
-    """Return the job that gets a deployment's image to every node, also to later ones."""
+    """Return what gets a deployment's image to every node, also to later ones, and ends."""
     container = _container(deployment, {}, [])
     container["Command"] = ["python3", "-S", "-c", ""]
     labels = naming.release_labels(deployment, "pull")
-    return _job(f"{naming.candidate(deployment)}-pull", labels, container)
+    once = {**_restarted(), "Condition": "none"}
+    return _everywhere(f"{naming.candidate(deployment)}-pull", labels, container, once)
 
 
 def pointer_name(site: Site) -> str:
@@ -136,13 +138,18 @@ def pinned(deployment: Deployment) -> str:
     return f"{repository}@{deployment.image_digest}"
 
 
-def _job(name: str, labels: Mapping[str, str], container: dict[str, Any]) -> Spec:
-    once = {"Condition": "none", "Delay": 0, "MaxAttempts": 0, "Window": 0}
+def _everywhere(
+    name: str, labels: Mapping[str, str], container: dict[str, Any], restarted: dict[str, Any]
+) -> Spec:
+    """Return a service without a network, which changes on all nodes at once."""
+    at_once = {**_changed_by("stop-first")["UpdateConfig"], "Parallelism": 0}
     return {
         "Name": name,
         "Labels": dict(labels),
-        "TaskTemplate": {**_task(container, FRONT_LIMITS), "RestartPolicy": once},
-        "Mode": {"GlobalJob": {}},
+        "TaskTemplate": {**_task(container, FRONT_LIMITS), "RestartPolicy": restarted},
+        "Mode": {"Global": {}},
+        "UpdateConfig": {**at_once, "FailureAction": "continue"},
+        "RollbackConfig": {**at_once, "FailureAction": "continue"},
     }
 
 
