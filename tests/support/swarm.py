@@ -60,6 +60,16 @@ class Swarm:
         with contextlib.closing(client):
             yield client
 
+    def leader(self) -> int:
+        """Return the node that leads the managers."""
+        with self.client() as client:
+            (leading,) = (
+                each.attrs["Description"]["Hostname"]
+                for each in client.nodes.list()
+                if each.attrs.get("ManagerStatus", {}).get("Leader")
+            )
+        return int(leading.removeprefix("node"))
+
     def start(self, node: int) -> None:
         """Start an engine and wait for it; after `kill` it is the same node again."""
         home = self.folder / str(node)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.watch import watching
+from tests.support.swarm import NODES
 from xtask.errors import TargetError
 from xtask.release import health, naming, swarm
 from xtask.release.deployment import Configuration
@@ -61,17 +62,18 @@ def test_a_leader_that_dies_in_a_promotion_costs_no_request_of_other_nodes(
 ) -> None:
     first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
     serve(first)
-    with load(swarm_rig, 2, 3) as seen:
+    leader = swarm_rig.nodes.leader()
+    with load(swarm_rig, *({*NODES} - {leader})) as seen:
         swarm.apply(second)
-        swarm_rig.nodes.kill(1)
+        swarm_rig.nodes.kill(leader)
         try:
             swarm.switch(second)
         finally:
-            swarm_rig.nodes.start(1)
+            swarm_rig.nodes.start(leader)
     for each in seen:
         record_property("requests", str(each))
     assert all_answered(seen)
-    answer_of(swarm_rig, 1, second.release_id)
+    answer_of(swarm_rig, leader, second.release_id)
 
 
 def test_a_node_that_was_cut_off_serves_what_it_has_missed_and_costs_no_request_of_others(
@@ -79,16 +81,18 @@ def test_a_node_that_was_cut_off_serves_what_it_has_missed_and_costs_no_request_
 ) -> None:
     first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
     serve(first)
-    with load(swarm_rig, 1, 2) as seen:
-        swarm_rig.nodes.cut(3)
+    leader = swarm_rig.nodes.leader()
+    lost, *others = sorted(NODES, key=leader.__eq__)
+    with load(swarm_rig, *others) as seen:
+        swarm_rig.nodes.cut(lost)
         try:
             serve(second)
         finally:
-            swarm_rig.nodes.heal(3)
+            swarm_rig.nodes.heal(lost)
     for each in seen:
         record_property("requests", str(each))
     assert all_answered(seen)
-    answer_of(swarm_rig, 3, second.release_id)
+    answer_of(swarm_rig, lost, second.release_id)
 
 
 def test_an_image_that_one_node_cannot_get_is_refused_with_its_name(swarm_rig: SwarmRig) -> None:
