@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.namespaces import bridged, inside, ip
 from tests.support.registry import docker_registry
+from xtask.release.docker.engine import knock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -87,6 +88,7 @@ class Swarm:
             self.engines[node] = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        eventually(lambda: knock(self.socket(node), 5))
         with self.client(node) as client:
             eventually(client.ping)
 

@@ -82,6 +82,8 @@ class DockerRig:
     ]
 )
 def rig(request: pytest.FixtureRequest) -> Rig:
+    if request.param == "swarm_rig" and request.node.get_closest_marker("alike"):
+        pytest.skip("says of a swarm what it says of an engine")
     made: Rig = request.getfixturevalue(request.param)
     return made
 

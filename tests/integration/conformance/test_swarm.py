@@ -57,25 +57,6 @@ def all_answered(seen: list[Watch]) -> bool:
     return all(each.answers and set(each.answers) == {200} and not each.failures for each in seen)
 
 
-def test_a_leader_that_dies_in_a_promotion_costs_no_request_of_other_nodes(
-    swarm_rig: SwarmRig, record_property: Callable[[str, object], None]
-) -> None:
-    first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
-    serve(first)
-    leader = swarm_rig.nodes.leader()
-    with load(swarm_rig, *({*NODES} - {leader})) as seen:
-        swarm.apply(second)
-        swarm_rig.nodes.kill(leader)
-        try:
-            swarm.switch(second)
-        finally:
-            swarm_rig.nodes.start(leader)
-    for each in seen:
-        record_property("requests", str(each))
-    assert all_answered(seen)
-    answer_of(swarm_rig, leader, second.release_id)
-
-
 def test_a_node_that_was_cut_off_serves_what_it_has_missed_and_costs_no_request_of_others(
     swarm_rig: SwarmRig, record_property: Callable[[str, object], None]
 ) -> None:
@@ -93,6 +74,25 @@ def test_a_node_that_was_cut_off_serves_what_it_has_missed_and_costs_no_request_
         record_property("requests", str(each))
     assert all_answered(seen)
     answer_of(swarm_rig, lost, second.release_id)
+
+
+def test_a_leader_that_dies_in_a_promotion_costs_no_request_of_other_nodes(
+    swarm_rig: SwarmRig, record_property: Callable[[str, object], None]
+) -> None:
+    first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
+    serve(first)
+    leader = swarm_rig.nodes.leader()
+    with load(swarm_rig, *({*NODES} - {leader})) as seen:
+        swarm.apply(second)
+        swarm_rig.nodes.kill(leader)
+        try:
+            swarm.switch(second)
+        finally:
+            swarm_rig.nodes.start(leader)
+    for each in seen:
+        record_property("requests", str(each))
+    assert all_answered(seen)
+    answer_of(swarm_rig, leader, second.release_id)
 
 
 def test_an_image_that_one_node_cannot_get_is_refused_with_its_name(swarm_rig: SwarmRig) -> None:

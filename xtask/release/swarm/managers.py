@@ -99,12 +99,12 @@ class Managers:
             self._client = None
 
     def _connected(self) -> APIClient:
+        knock(self._addresses[0], _ANSWER_SECONDS)
         if self._client is None:
             from docker import APIClient  # noqa: PLC0415 - see `engine`
             from docker.utils import kwargs_from_env  # type: ignore[import-untyped]  # noqa: PLC0415
 
             own = {"base_url": self._addresses[0]} if self._addresses[0] else {}
-            knock(self._addresses[0], _ANSWER_SECONDS)
             self._client = APIClient(**(kwargs_from_env() | own), timeout=_ANSWER_SECONDS)
         return self._client
 
