@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from xtask.release.swarm.managers import Found, Managers
 
 _PULL_SECONDS: Final = 600.0
-_NO_TASK: Final[Found] = {"Status": {"State": "new"}}
 _PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _REPAIR: Final = "what served before still does; repair the module, build and promote again"
 _PUSH: Final = (
@@ -42,12 +41,13 @@ def pull(managers: Managers, deployment: Deployment) -> None:
 
     def missing() -> str | None:
         there = services.nodes(managers)
-        last = {task.get("NodeID"): task for task in services.tasks(managers, held)}
-        waiting = [
-            node for node in there if last.get(node, _NO_TASK)["Status"]["State"] != "complete"
-        ]
+        tasks = services.tasks(managers, held)
+        done = {task.get("NodeID") for task in tasks if task["Status"]["State"] == "complete"}
+        waiting = there.keys() - done
         failures = [
-            said for node in waiting if (said := services.failure(last.get(node, _NO_TASK)))
+            said
+            for task in tasks
+            if task.get("NodeID") in waiting and (said := services.failure(task))
         ]
         names = ", ".join(sorted(there[node].name for node in waiting))
         if failures:
