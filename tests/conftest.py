@@ -10,12 +10,16 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from tests.support.swarm import Swarm
 
 
 def _no_docker() -> str | None:
@@ -60,12 +64,20 @@ def _no_unshare() -> str | None:
     return f"no namespaces: {done.stderr.strip()}" if done.returncode else None
 
 
+def _no_swarm() -> str | None:
+    if os.geteuid() != 0:
+        return "only root can make network namespaces for engines"
+    programs = ("dockerd", "docker-registry", "ip", "iptables", "nsenter", "unshare")
+    return next((reason for name in programs if (reason := _no_program(name))), None)
+
+
 _ABSENCES: Mapping[str, Callable[[], str | None]] = {
     "docker": _no_docker,
     "index": _no_index,
     "postgresql": lambda: _no_variable("XTASK_TEST_POSTGRESQL"),
     "registry": lambda: _no_program("docker-registry"),
     "skopeo": lambda: _no_program("skopeo"),
+    "swarm": _no_swarm,
     "strace": lambda: _no_program("strace"),
     "umoci": lambda: _no_program("umoci"),
     "pythons": lambda: _no_variable("XTASK_TEST_PYTHONS"),
@@ -127,3 +139,16 @@ def engine() -> Iterator[Any]:
     client = docker.from_env(timeout=60)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def swarm() -> Iterator[Swarm]:
+    """Three engines of our own that are one swarm."""
+    from tests.support.swarm import three_engines
+
+    # The path of a socket has at most 107 bytes.
+    with (
+        tempfile.TemporaryDirectory(prefix="xt-swarm-") as folder,
+        three_engines(Path(folder)) as it,
+    ):
+        yield it

@@ -169,3 +169,56 @@ def test_gives_up_on_a_release_that_stays_away(
 ) -> None:
     monkeypatch.setattr(front, "_CONNECT_ATTEMPTS", 2)
     assert asyncio.run(ask(tmp_path, free_port(), None)) == b""
+
+
+def question(method: str) -> bytes:
+    return f"{method} / HTTP/1.1\r\nHost: shop\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(("method", "deaths"), [("GET", 3), ("HEAD", 1), ("POST", 0)])
+def test_what_changes_nothing_is_asked_again_when_a_task_dies_before_its_answer(
+    tmp_path: Path, method: str, deaths: int
+) -> None:
+    asked: list[bytes] = []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(asked) > deaths and deaths:
+            writer.write(b"alive")
+        writer.close()
+
+    async def story() -> bytes:
+        async with await asyncio.start_server(die, "127.0.0.1", 0) as upstream:
+            port = upstream.sockets[0].getsockname()[1]
+            return await ask(tmp_path, port, question(method))
+
+    assert asyncio.run(story()) == (b"alive" if deaths else b"")
+    assert asked == [question(method)] * (deaths + 1)
+
+
+def test_two_requests_at_once_are_not_asked_again(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.close()
+
+    async def story() -> bytes:
+        async with await asyncio.start_server(die, "127.0.0.1", 0) as upstream:
+            port = upstream.sockets[0].getsockname()[1]
+            return await ask(tmp_path, port, question("GET") + question("POST"))
+
+    assert asyncio.run(story()) == b""
+    assert len(asked) == 1
+
+
+def test_an_address_that_has_just_failed_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "_failed", {("127.0.0.1", 1): front.time.monotonic()})
+
+    async def story() -> list[tuple[str, int]]:
+        loop = asyncio.get_running_loop()
+        found = [(0, 0, 0, "", (host, 1)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
+        monkeypatch.setattr(loop, "getaddrinfo", lambda *_, **__: asyncio.sleep(0, found))
+        return await front._addresses("release-1", 1)
+
+    assert asyncio.run(story())[-1] == ("127.0.0.1", 1)

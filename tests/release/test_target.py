@@ -33,7 +33,7 @@ def test_every_target_takes_the_arguments_of_every_step(name: str, step: str) ->
 def test_refuses_an_unknown_target_and_lists_the_known() -> None:
     with pytest.raises(UsageError, match="`heroku`") as caught:
         target("heroku")
-    assert caught.value.help == "use one of: docker, kubernetes, record"
+    assert caught.value.help == "use one of: docker, kubernetes, record, swarm"
 
 
 def test_record_observes_nothing() -> None:

@@ -27,18 +27,23 @@ storage:
   filesystem: {{rootdirectory: {root}}}
   delete: {{enabled: true}}
   maintenance: {{uploadpurging: {{enabled: false}}}}
-http: {{addr: "127.0.0.1:{port}", secret: "test"}}
+http: {{addr: "{host}:{port}", secret: "test"}}
 """
 _AUTH = "auth: {{htpasswd: {{realm: test, path: {path}}}}}\n"
 
 
 @contextlib.contextmanager
-def docker_registry(folder: Path, *, htpasswd: bool = False) -> Iterator[str]:
-    """Yield `127.0.0.1:PORT` of a registry that keeps its blobs in the folder."""
+def docker_registry(
+    folder: Path, *, htpasswd: bool = False, host: str = "127.0.0.1"
+) -> Iterator[str]:
+    """Yield `127.0.0.1:PORT` of a registry that keeps its blobs in the folder.
+
+    It listens at `host`, in the network namespace of the caller.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    config = _CONFIG.format(root=folder / "data", port=port)
+    config = _CONFIG.format(root=folder / "data", host=host, port=port)
     if htpasswd:
         (folder / "htpasswd").write_text(HTPASSWD)
         config += _AUTH.format(path=folder / "htpasswd")

@@ -24,6 +24,9 @@ TARGETS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             {"configuration", "limits", "replicas", "placement", "context", "way back"}
         ),
         "record": frozenset(),
+        "swarm": frozenset(
+            {"configuration", "limits", "replicas", "placement", "managers", "way back"}
+        ),
     }
 )
 """What each target can be asked for, in the words of `xtask.release.target.Capability`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from xtask.errors import UsageError
-from xtask.release import docker, kubernetes, record
+from xtask.release import docker, kubernetes, record, swarm
 from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "docker": docker,
     "kubernetes": kubernetes,
     "record": record,
+    "swarm": swarm,
 }
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.conformance.on_kubernetes import one_cluster
+from tests.integration.conformance.swarm import SwarmRig
 from tests.integration.conftest import Shop, remove_everything
 from tests.integration.watch import watching
+from tests.support.namespaces import inside
 from xtask.release import docker, naming
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conformance.rig import Rig
     from tests.integration.watch import Watch
+    from tests.support.swarm import Swarm
     from xtask.image.base.values import Base
     from xtask.image.layout import Layout
     from xtask.release.deployment import Deployment, Site
@@ -74,13 +77,24 @@ class DockerRig:
         return watching(self.shop.port)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("docker_rig", marks=pytest.mark.requires("docker"), id="docker"),
-        pytest.param("kubernetes_rig", id="kubernetes"),
-    ]
-)
+_RIGS = {
+    "docker": pytest.param("docker_rig", marks=pytest.mark.requires("docker"), id="docker"),
+    "kubernetes": pytest.param("kubernetes_rig", id="kubernetes"),
+    "swarm": pytest.param("swarm_rig", marks=pytest.mark.requires("swarm"), id="swarm"),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask every target, but a swarm for nothing that it says as an engine does."""
+    if "rig" in metafunc.fixturenames:
+        left_out = {"swarm"} if metafunc.definition.get_closest_marker("alike") else set()
+        rigs = [rig for name, rig in _RIGS.items() if name not in left_out]
+        metafunc.parametrize("rig", rigs, indirect=True)
+
+
+@pytest.fixture
 def rig(request: pytest.FixtureRequest) -> Rig:
+    """Return one target with a site of its own."""
     made: Rig = request.getfixturevalue(request.param)
     return made
 
@@ -96,3 +110,11 @@ def docker_rig(engine: Any, packed: tuple[Layout, Base]) -> Iterator[Rig]:
 def kubernetes_rig(tmp_path: Path) -> Iterator[Rig]:
     with one_cluster(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def swarm_rig(swarm: Swarm, packed: tuple[Layout, Base]) -> Iterator[SwarmRig]:
+    made = SwarmRig(Shop(*packed), swarm)
+    with inside(swarm.namespace):
+        yield made
+        made.clear()

@@ -83,6 +83,7 @@ def test_an_applied_release_gets_no_traffic_before_the_switch(rig: Rig) -> None:
     assert rig.running() == {"rel_a_1", "rel_b_2"}
 
 
+@pytest.mark.alike
 def test_a_slow_candidate_is_waited_for(rig: Rig) -> None:
     serve(rig, rig.deployment("a", 1), rig.deployment("b", 2, "slow"))
     assert rig.serving() == "rel_b_2"
@@ -104,6 +105,7 @@ def test_an_unhealthy_candidate_never_serves_and_leaves_its_log_and_nothing_else
         rig.target.switch(bad)
 
 
+@pytest.mark.alike
 def test_a_candidate_that_is_too_slow_is_unhealthy(rig: Rig) -> None:
     serve(rig, rig.deployment("a", 1))
     with pytest.raises(TargetError, match=r"not ready after 0\.5 s"):
@@ -240,6 +242,7 @@ def test_drift_by_hand_is_seen_and_repaired_by_deploying_again(rig: Rig) -> None
     assert rig.running() == {"rel_again"}
 
 
+@pytest.mark.alike
 def test_a_rollback_of_a_rollback_serves_what_it_should(rig: Rig) -> None:
     versions = ("a", "b", "c", "b", "a")
     before: tuple[Deployment, ...] = ()
@@ -251,6 +254,7 @@ def test_a_rollback_of_a_rollback_serves_what_it_should(rig: Rig) -> None:
         assert rig.serving() == deployment.release_id
 
 
+@pytest.mark.alike
 def test_a_release_with_traffic_is_not_removed(rig: Rig) -> None:
     serve(rig, rig.deployment("a", 1), rig.deployment("b", 2))
     with pytest.raises(TargetError, match="still goes to rel_b_2"):

@@ -66,7 +66,7 @@ def engine(doing: str, *, timeout: float = _ANSWER_SECONDS) -> Iterator[DockerCl
         ) from error
     with contextlib.ExitStack() as stack:
         try:
-            _knock(timeout)
+            knock("", timeout)
             client = docker.from_env(timeout=timeout)
             stack.callback(client.close)
             client.ping()
@@ -80,7 +80,7 @@ def engine(doing: str, *, timeout: float = _ANSWER_SECONDS) -> Iterator[DockerCl
                 said, help="look with `xtask status`, then repeat the command"
             ) from error
         except docker.errors.DockerException as error:
-            raise _refused(doing, error) from error
+            raise refused(doing, error) from error
         except (requests.RequestException, OSError) as error:
             raise _unreachable(doing, error) from error
 
@@ -151,20 +151,24 @@ def _layers_held(client: DockerClient, layers: tuple[str, ...]) -> frozenset[str
     return frozenset(layers[:longest])
 
 
-def _knock(timeout: float) -> None:
+def knock(address: str, timeout: float) -> None:
     """Connect to a local engine and hang up; the SDK would leak a socket that it cannot connect.
+
+    Without an address it is the engine of DOCKER_HOST.
 
     Raises:
         OSError: nobody listens there.
     """
-    scheme, _, path = os.environ.get("DOCKER_HOST", _DEFAULT_HOST).partition("://")
+    where = address or os.environ.get("DOCKER_HOST", _DEFAULT_HOST)
+    scheme, _, path = where.partition("://")
     if scheme == "unix":
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(timeout)
             probe.connect(path)
 
 
-def _refused(doing: str, error: Exception) -> TargetError:
+def refused(doing: str, error: Exception) -> TargetError:
+    """Return the engine's refusal with what to do about it."""
     said = str(getattr(error, "explanation", None) or error).strip()
     lowered = said.lower()
     remedy = next((remedy for words, remedy in _REMEDIES if words in lowered), None)
