@@ -134,7 +134,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert staging.rules() == {
         "name": "staging", "rank": 1, "target": "record", "port": 8081, "requires": [],
         "portable": False, "approvals": 0, "soak": 0, "freeze": [], "signed": False,
-        "migrations": "maintenance", "keep": 3,
+        "migrations": "maintenance", "keep": 3, "backup": None,
     }  # fmt: skip
     assert prod.rules() == {
         "name": "prod", "rank": 5, "target": "docker", "port": 9000, "requires": ["staging"],
