@@ -69,6 +69,22 @@ def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
     ]
 
 
+def test_a_declared_class_wins_over_what_the_sql_says(tmp_path: Path) -> None:
+    declared = '"1" = "additive"\n"2" = "maintenance"\n'
+    text = f'[migrations]\ndirectory = "steps"\n[migrations.classes]\n{declared}'
+    sql = {"1": "INSERT INTO carts VALUES (1)", "2": "CREATE TABLE a (b INT)", "3": "DROP TABLE a"}
+    steps = {
+        f"cart/src/cart/steps/{name}.{half}.sql": sql[name]
+        for name in sql
+        for half in ("up", "down")
+    }
+    files = workspace.composition("cart") | workspace.module("cart", text) | steps
+    workspace.write(tmp_path, files)
+    (module,) = workspace.selection(tmp_path).modules
+    found = surfaces([module])["cart"]["migrations"]
+    assert [step["additive"] for step in found] == [True, False, False]
+
+
 def test_routers_of_a_native_module_are_looked_at_too(tmp_path: Path) -> None:
     text = '[[api.routers]]\nprefix = "/api/cart"\nrouter = "cart.api:router"\n'
     code = (
