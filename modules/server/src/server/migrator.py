@@ -73,7 +73,8 @@ def migrate(registry: Registry, environ: Mapping[str, str], wish: Wish) -> Done:
         with runtime.work() as context:
             context.connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
             with context.transaction():
-                backup = _backed_up(context, runtime, environ) if wish.backup else None
+                release = environ.get("XTASK_RELEASE_ID") if not wish.down else None
+                backup = _backed_up(context, runtime, release) if wish.backup else None
                 if wish.down:
                     steps = undo(
                         context.connection, registry.MODULES, runtime.migrations, wish.down
@@ -136,12 +137,15 @@ def _look(runtime: Runtime, modules: Sequence[Module], wish: Wish) -> Done:
     return Done("pending", _named(steps))
 
 
-def _backed_up(context: WorkContext, runtime: Runtime, environ: Mapping[str, str]) -> str | None:
-    """Copy the database as it is while nobody else may write; nothing when it is empty."""
+def _backed_up(context: WorkContext, runtime: Runtime, release: str | None) -> str | None:
+    """Copy the database as it is while nobody else may write; nothing when it is empty.
+
+    Without a release the copy is named after the moment, and so is another one each time.
+    """
     if context.connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
         return None
     moment = context.now.strftime("%Y%m%dT%H%M%SZ")
-    return copy_database(runtime.database, environ.get("XTASK_RELEASE_ID") or moment)
+    return copy_database(runtime.database, release or moment)
 
 
 def _named(steps: Sequence[Migration]) -> tuple[str, ...]:
