@@ -367,7 +367,9 @@ def test_credentials_belong_elsewhere_and_are_not_said_again(tmp_path: Path, lin
 def test_a_database_is_copied_before_what_cannot_be_undone(
     tmp_path: Path, line: str, copied: set[str]
 ) -> None:
-    found, codes = read(tmp_path, f'schema = 1\napp = "shop"\n[environments.prod]\n{line}\n')
+    found, codes = read(
+        tmp_path, f'schema = 1\napp = "shop"\n[environments.prod]\ntarget = "docker"\n{line}\n'
+    )
     assert found
     assert codes == []
     prod = found.environments["prod"]
