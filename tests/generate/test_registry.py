@@ -46,7 +46,7 @@ ALLOWED = (
     ast.Module, ast.Expr, ast.Constant, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef,
     ast.arguments, ast.Return, ast.Assign, ast.AnnAssign, ast.Name, ast.Load, ast.Store, ast.Call,
     ast.keyword, ast.Tuple, ast.Dict, ast.Subscript, ast.BinOp, ast.BitOr, ast.List, ast.UnaryOp,
-    ast.USub, ast.If, ast.Compare, ast.Eq,
+    ast.USub, ast.If, ast.Compare, ast.Eq, ast.Import, ast.Attribute, ast.Slice,
 )  # fmt: skip
 
 

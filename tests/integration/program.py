@@ -11,6 +11,18 @@ import time
 
 MODE = "works"
 print("starting", MODE, flush=True)
+if sys.argv[1:2] == ["migrate"]:
+    DONE, WORDS = pathlib.Path("/data/migrated"), sys.argv[2:]
+    while MODE == "never migrated":
+        time.sleep(1)
+    if MODE == "badly migrated":
+        sys.exit("shop/2: near NONSENSE")
+    pending = [] if DONE.exists() else ["shop/1"]
+    if "--dry-run" not in WORDS:
+        DONE.touch()
+    backup = "copy" if "--backup" in WORDS else None
+    print(json.dumps({"migrations": pending, "backup": backup}))
+    sys.exit()
 if MODE == "exits":
     sys.exit("no database: cannot start")
 if MODE == "slow":

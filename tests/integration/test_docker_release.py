@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.requires("docker"), pytest.mark.requires("index")]
 
 HOST = "modules/host/src/host/__init__.py"
+MIGRATIONS = '[migrations]\ndirectory = "steps"\n\n[requires]'
 REASON = ("--reason", "it is time", "--json")
 
 
@@ -44,6 +45,7 @@ class Store:
     def built(self, mode: str) -> str:
         """Build a product that behaves in a way of its own; return the build's id."""
         source = "def run():\n" + textwrap.indent(program(mode), "    ")
+        source += "\n\ndef migrate(words):\n    run()\n"
         (self.workspace.root / HOST).write_text(source)
         return str(self.workspace.built()["build_id"])
 
@@ -193,3 +195,31 @@ def test_status_shows_four_facts_and_a_redeploy_repairs_what_has_drifted(
     shown = store.workspace.xtask("status").out
     assert max(map(len, shown.splitlines())) <= 80
     print(shown)
+
+
+def test_a_database_is_migrated_before_traffic_and_a_failure_leaves_what_served(
+    engine: Any, store: Store
+) -> None:
+    shop, steps = store.workspace, "modules/cart/src/cart/steps/"
+    shop.edit("modules/host/module.toml", "[host]\n", '[host]\nmigrate = "host:migrate"\n')
+    shop.edit("modules/cart/module.toml", "[requires]", MIGRATIONS)
+    (shop.root / steps).mkdir()
+    for half in ("up", "down"):
+        (shop.root / steps / f"1.{half}.sql").write_text("CREATE TABLE carts (id INT);")
+    first = store.promoted(store.built("works"))
+    said = shop.xtask("promote", first["build_id"], "--to", "staging", "--plan", "--json").document
+    assert said["pending"] == {"migrations": [], "why": ""}
+    bad = store.built("badly migrated")
+    plan = shop.xtask("promote", bad, "--to", "staging", "--plan", "--json").document
+    assert "shop/2: near NONSENSE" in plan["pending"]["why"]
+    store.promoted(bad, code=7)
+    assert serving(store.port) == first["id"]
+    (standing,) = shop.xtask("status", "--json").document
+    assert (standing["active"]["id"], standing["seen"]) == (first["id"], "serving")
+    (failed, _) = shop.xtask("releases", "--json").document
+    assert (failed["status"], failed["deployed_at"] is None) == ("failed", False)
+    assert "shop/2: near NONSENSE" in failed["error"]
+    asked = health.at(store.port)("/environment")
+    assert '"XTASK_MIGRATIONS": "applied"' in asked.text
+    names = {each.name.rpartition("-")[2] for each in store.containers(engine)}
+    assert not names & {"migrate", "pending"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ from xtask.manifest.entries import (
     RegistrySource,
     SearchSource,
 )
+from xtask.manifest.environments import MigrationClass
 from xtask.redaction import redacted
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ signed = true
 portable = true
 migrations = "additive"
 keep = 5
+backup = false
 """
 
 
@@ -134,13 +136,13 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert staging.rules() == {
         "name": "staging", "rank": 1, "target": "record", "port": 8081, "requires": [],
         "portable": False, "approvals": 0, "soak": 0, "freeze": [], "signed": False,
-        "migrations": "maintenance", "keep": 3,
+        "migrations": "maintenance", "keep": 3, "backup": None,
     }  # fmt: skip
     assert prod.rules() == {
         "name": "prod", "rank": 5, "target": "docker", "port": 9000, "requires": ["staging"],
         "portable": True, "approvals": 2, "soak": 5400,
         "freeze": ["fri 16:00 - mon 08:00 UTC (nobody is here)"], "signed": True,
-        "migrations": "additive", "keep": 5,
+        "migrations": "additive", "keep": 5, "backup": False,
     }  # fmt: skip
 
 
@@ -355,3 +357,20 @@ def test_credentials_belong_elsewhere_and_are_not_said_again(tmp_path: Path, lin
     assert "pa55w0rd" not in message
     assert "`docker login REGISTRY`" in hint
     assert "pa55w0rd" not in redacted(line, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "copied"),
+    [("", {"maintenance"}), ("backup = true", {"none", "additive", "maintenance"}),
+     ("backup = false", set())],
+)  # fmt: skip
+def test_a_database_is_copied_before_what_cannot_be_undone(
+    tmp_path: Path, line: str, copied: set[str]
+) -> None:
+    found, codes = read(
+        tmp_path, f'schema = 1\napp = "shop"\n[environments.prod]\ntarget = "docker"\n{line}\n'
+    )
+    assert found
+    assert codes == []
+    prod = found.environments["prod"]
+    assert copied == {each for each in get_args(MigrationClass) if prod.backs_up(each)}

@@ -12,7 +12,7 @@ import pytest
 from xtask.errors import UsageError
 from xtask.release import record
 from xtask.release.deployment import Site
-from xtask.release.target import TARGETS, Target, target
+from xtask.release.target import TARGETS, Migrator, Target, migrator, target
 
 
 def test_every_target_carries_its_own_name() -> None:
@@ -28,6 +28,14 @@ def test_every_target_takes_the_arguments_of_every_step(name: str, step: str) ->
 
     wanted = required(getattr(Target, step)) - 1  # self
     assert wanted == required(getattr(target(name), step))
+
+
+def test_a_target_migrates_when_it_says_so() -> None:
+    able = {name for name in TARGETS if "migrations" in target(name).capabilities}
+    assert able == {name for name in TARGETS if migrator(name)}
+    wanted = inspect.signature(Migrator.migrate).parameters.keys() - {"self"}
+    for name in able:
+        assert wanted <= inspect.signature(target(name).migrate).parameters.keys()  # type: ignore[attr-defined]
 
 
 def test_refuses_an_unknown_target_and_lists_the_known() -> None:

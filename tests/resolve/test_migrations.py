@@ -51,3 +51,9 @@ def test_the_step_that_decides_is_named() -> None:
     assert found.deciding == "`2` of `cart` and 1 more"
     assert distance({}, {"cart": surface("+1")}).deciding == "`1` of `cart`"
     assert distance({}, {}).deciding == ""
+
+
+def test_steps_are_in_the_order_in_which_they_run() -> None:
+    found = distance({}, {"a": surface("+1"), "b": surface("2", "1")}, ["b", "a"])
+    named = [(step.module, step.path, step.migration_class) for step in found.steps]
+    assert named == [("b", "1", "maintenance"), ("b", "2", "maintenance"), ("a", "1", "additive")]

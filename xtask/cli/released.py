@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from xtask.pipeline.releasing.configuration import Change
     from xtask.pipeline.releasing.plan import Plan
@@ -165,6 +165,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         ],
         "changes": [change._asdict() for change in plan.changes],
         "migrations": [step._asdict() for step in plan.distance.steps],
+        "pending": plan.pending._asdict() if plan.pending else None,
         "way_back": _way_back(plan),
     }
 
@@ -181,6 +182,8 @@ def plan_text(plan: Plan) -> str:
         ("restores", step.restores),
         ("modules", delta(plan.delta) or "as they are"),
         ("given", given(plan.changes)),
+        *_migrations(plan),
+        ("pending", _pending(plan)),
         ("back", _way_back(plan)),
     ])  # fmt: skip
     gates = []
@@ -190,6 +193,20 @@ def plan_text(plan: Plan) -> str:
         if gate.help and not gate.passed:
             gates.append(lines([("", f"help: {gate.help}")], indent=2, width=10))
     return "\n".join([head, "gates", *gates, lines([("digest", plan.digest)])])
+
+
+def _migrations(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield a row for each migration that is between the builds, in the order in which they run."""
+    for number, step in enumerate(plan.distance.steps):
+        says = f"{step.migration_class}: `{step.path}` of `{step.module}`"
+        yield "" if number else "database", says
+
+
+def _pending(plan: Plan) -> str:
+    """Return what the database says would run, or why it was not asked."""
+    if plan.pending is None or plan.pending.migrations is None:
+        return plan.pending.why if plan.pending else ""
+    return ", ".join(plan.pending.migrations) or "nothing"
 
 
 def _way_back(plan: Plan) -> str:

@@ -28,15 +28,17 @@ def context(known: Mapping[str, Any], mark: Callable[[KeyPath], Safe]) -> dict[s
         for module in modules
         for route in module["routes"]
     ]
-    host = next((module["host"] for module in modules if module["host"]), ":")
+    host = next((module for module in modules if module["host"]), {"host": ":"})
     return {
         "app": known["app"],
         "app_mark": mark(("app",)),
         "modules": modules,
         "loaders": _loaders(modules),
         "routes": sorted(routes, key=lambda route: str(route["name"])),
-        "host": host,
-        "host_function": host.split(":")[1],
+        "host": host["host"],
+        "host_function": host["host"].split(":")[1],
+        "migrate": host.get("migrate", ""),
+        "migrate_function": host.get("migrate", "").rpartition(":")[2],
     }
 
 

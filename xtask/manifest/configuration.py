@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TARGETS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "docker": frozenset({"configuration", "limits", "way back"}),
+        "docker": frozenset({"configuration", "limits", "migrations", "way back"}),
         "kubernetes": frozenset(
             {"configuration", "limits", "replicas", "placement", "context", "way back"}
         ),
@@ -46,6 +46,7 @@ _NEEDS: Final[Mapping[str, str]] = {
         ("window", "ready_within", "smoke", "settings", "variables", "secrets"), "configuration"
     ),
     **dict.fromkeys(("memory", "cpus", "pids"), "limits"),
+    "backup": "migrations",
     **{key: key for key in ("replicas", "placement", "managers", "context")},
 }
 _BYTES: Final = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

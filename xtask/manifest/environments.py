@@ -33,8 +33,9 @@ class Environment(NamedTuple):
     A `portable` one refuses images whose base is of the machine that built them, a `signed` one
     those that no trusted key has signed. A build has to have been active for `soak` seconds in all
     that it `requires`. `approvals` other people have to agree. `migrations` is the most that a
-    release may do to the database. The latest `keep` releases can be rolled back to. `given` is
-    what it gives to each of them.
+    release may do to the database. The latest `keep` releases can be rolled back to. `backup` is
+    whether the database is copied before it is migrated, None when that depends on the class.
+    `given` is what it gives to each of them.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Environment(NamedTuple):
     migrations: MigrationClass = "maintenance"
     keep: int = KEPT
     given: Given = Given()
+    backup: bool | None = None
+
+    def backs_up(self, migrations: MigrationClass) -> bool:
+        """Return whether the database is copied before a release of this class migrates it."""
+        return migrations == "maintenance" if self.backup is None else self.backup
 
     def rules(self) -> dict[str, Any]:
         """Return what it demands of a release, as a JSON value."""
@@ -95,6 +101,7 @@ def _read(name: str, keys: Table, *, default_rank: int) -> Environment:
         migrations=cast("MigrationClass", allowed),
         keep=keys.integer("keep", default=KEPT),
         given=read_given(keys, target),
+        backup=keys.boolean("backup") if "backup" in keys else None,
     )
 
 

@@ -190,10 +190,14 @@ class Event(NamedTuple):
 
 
 class Migration(NamedTuple):
-    """One step of the database: files in the package that make it and that undo it."""
+    """One step of the database: files in the package that make it and that undo it.
+
+    `declared` is the class that the manifest says it has, empty when its SQL has to say so.
+    """
 
     up: str
     down: str
+    declared: str = ""
 
 
 class DatabaseTable(NamedTuple):
@@ -264,6 +268,8 @@ class Module:
     distributed: Place | None = None
     """Where its distribution is named; None when xtask names it."""
     host: EntryPoint | None = None
+    migrate: EntryPoint | None = None
+    """What the host's program calls when it is run to migrate the database."""
     requires: tuple[Requirement, ...] = ()
     conflicts: tuple[Requirement, ...] = ()
     """Modules that may not be in one product with it; an empty range means every version."""

@@ -75,7 +75,8 @@ class Deployment:
     refuses. `archive` gives the `docker load` stream without the layers whose diff IDs it is
     given; `layers` are the image's diff IDs in order, empty when unknown (then nothing is left
     out). `secrets` are the values of the configuration's. `requests` are what the release has to
-    answer, beside being ready, before it gets traffic and after.
+    answer, beside being ready, before it gets traffic and after. `migrated` is true once the
+    database was brought to this build, so that the program need not do it when it starts.
     """
 
     site: Site
@@ -90,6 +91,7 @@ class Deployment:
     configuration: Configuration = Configuration()
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     requests: tuple[Request, ...] = ()
+    migrated: bool = False
 
     @property
     def environ(self) -> dict[str, str]:
@@ -98,9 +100,11 @@ class Deployment:
         Of a secret it has the path of its file, as `NAME_FILE`.
         """
         secrets = self.configuration.secrets
+        migrated = {"XTASK_MIGRATIONS": "applied"} if self.migrated else {}
         return {
             **self.configuration.variables,
             **{f"{name}_FILE": f"{SECRETS_FOLDER}/{name}" for name in secrets},
+            **migrated,
             "XTASK_RELEASE_ID": self.release_id,
             "XTASK_MANIFEST_HASH": self.manifest_hash,
             "XTASK_IMAGE_DIGEST": self.image_digest,
@@ -117,6 +121,16 @@ class Deployment:
         for spelling in sorted(spellings - {""}, key=len, reverse=True):
             text = text.replace(spelling, MASK)
         return text
+
+
+class Migrated(NamedTuple):
+    """What was done to a database, or would be: MODULE/NAME of each migration, in order.
+
+    `backup` is the file beside the database that it was copied to before, if it was.
+    """
+
+    migrations: tuple[str, ...]
+    backup: str | None = None
 
 
 class Failed(NamedTuple):

@@ -5,23 +5,39 @@ A target is a module: its functions are the steps. A new one is one module and o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from xtask.errors import UsageError
 from xtask.release import docker, kubernetes, record, swarm
-from xtask.release.deployment import Deployment, Failed, Observed, Request, Site
+from xtask.release.deployment import Deployment, Failed, Migrated, Observed, Request, Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TARGETS", "Capability", "Deployment", "Failed", "Observed", "Target", "target"]
+__all__ = [
+    "TARGETS",
+    "Capability",
+    "Deployment",
+    "Failed",
+    "Observed",
+    "Target",
+    "migrator",
+    "target",
+]
 
 Capability = Literal[
-    "configuration", "limits", "replicas", "placement", "managers", "context", "way back"
+    "configuration",
+    "limits",
+    "replicas",
+    "placement",
+    "managers",
+    "context",
+    "way back",
+    "migrations",
 ]
 """What a target can be asked for: it gives a release variables and secrets, limits what one takes,
-runs several of one, chooses where, is asked at managers or in a context of its own, or keeps what
-served before running, so that going back is a switch."""
+runs several of one, chooses where, is asked at managers or in a context of its own, keeps what
+served before running, so that going back is a switch, or is a `Migrator` too."""
 
 
 class Target(Protocol):
@@ -59,6 +75,19 @@ class Target(Protocol):
         """Stop and remove the site's other releases; with nothing to keep, all of it."""
 
 
+class Migrator(Protocol):
+    """A target that can migrate a database before the candidate starts."""
+
+    def migrate(
+        self, deployment: Deployment, /, *, dry_run: bool = False, backup: bool = False
+    ) -> Migrated:
+        """Run the deployment's image once, with the word `migrate`, where it will run.
+
+        Return what that did, or with `dry_run` would do. With `backup` the database is copied
+        before. After a crash it is repeated, and finds its own work in the database.
+        """
+
+
 TARGETS: Final[Mapping[str, Target]] = {
     "docker": docker,
     "kubernetes": kubernetes,
@@ -78,3 +107,13 @@ def target(name: str) -> Target:
     except KeyError:
         known = ", ".join(sorted(TARGETS))
         raise UsageError(f"there is no target `{name}`", help=f"use one of: {known}") from None
+
+
+def migrator(name: str) -> Migrator | None:
+    """Return the target called `name` as one that migrates; nothing when it cannot.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    found = target(name)
+    return cast("Migrator", found) if "migrations" in found.capabilities else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xtask.manifest.environments import MigrationClass
 
@@ -23,6 +23,11 @@ class Migration(NamedTuple):
     module: str
     path: str
     additive: bool
+
+    @property
+    def migration_class(self) -> MigrationClass:
+        """What it does to the database."""
+        return "additive" if self.additive else "maintenance"
 
 
 class Distance(NamedTuple):
@@ -45,7 +50,7 @@ class Distance(NamedTuple):
         return f"`{steps[0].path}` of `{steps[0].module}`{more}" if steps else ""
 
 
-def distance(before: Surfaces, after: Surfaces) -> Distance:
+def distance(before: Surfaces, after: Surfaces, order: Sequence[str] = ()) -> Distance:
     """Return what is between two builds, for the way there as for the way back.
 
     Of a module that both have, it is each migration that one of them lacks or has with another
@@ -55,8 +60,11 @@ def distance(before: Surfaces, after: Surfaces) -> Distance:
     Args:
         before: what code and files of each module promise, by its name, of the earlier build.
         after: that of the later one.
+        order: its modules as their migrations run; without it they are sorted by name.
     """
-    return Distance(tuple(sorted(_steps(before, after))))
+    position = {name: number for number, name in enumerate(order)}
+    steps = _steps(before, after)
+    return Distance(tuple(sorted(steps, key=lambda step: (position.get(step.module, 0), step))))
 
 
 def _steps(before: Surfaces, after: Surfaces) -> Iterator[Migration]:

@@ -30,6 +30,7 @@ package = "cards"
 
 [host]
 main = "cards.main:run"
+migrate = "cards.main:migrate"
 
 [requires]
 zebra = "^1"
@@ -86,6 +87,9 @@ order = 7
 [migrations]
 directory = "migrations"
 
+[migrations.classes]
+0002_b = "additive"
+
 [assets]
 directory = "static"
 
@@ -121,6 +125,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     )
     assert (module.description, module.license) == ("Cards that are given", "Apache-2.0")
     assert module.host == EntryPoint("cards.main", "run")
+    assert module.migrate == EntryPoint("cards.main", "migrate")
     assert [item[:2] for item in module.requires] == [("content", "^1.0 || ^2"), ("zebra", "^1")]
     assert [item[:2] for item in module.routers] == [
         ("/api/cards", EntryPoint("cards.api", "router"))
@@ -157,7 +162,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     ]
     assert module.migrations == (
         Migration("migrations/0001_a.up.sql", "migrations/0001_a.down.sql"),
-        Migration("migrations/0002_b.up.sql", "migrations/0002_b.down.sql"),
+        Migration("migrations/0002_b.up.sql", "migrations/0002_b.down.sql", "additive"),
     )
     assert (module.assets, module.health) == ("static", "/api/cards/health")
     assert (module.distribution, module.build_requires) == ("gift-cards", ("hatchling",))
@@ -334,3 +339,19 @@ def test_each_rule_shows_something_that_follows_it() -> None:
                  "PROJECT", "SPECIFIER", "REPOSITORY", "VERSION"):  # fmt: skip
         kind = getattr(grammar, name)
         assert any(kind.matches(text) for text in re.findall(r"`([^`]+)`", kind.rule)), name
+
+
+@pytest.mark.parametrize(
+    ("classes", "problem"),
+    [
+        ('0002_b = "none"', "XT0204 `none` is not a value of `0002_b`"),
+        ('0003_c = "additive"', "XT0211 there is no migration `0003_c`"),
+        ("0002_b = true", "XT0203 `0002_b` must be a string"),
+    ],
+)
+def test_refuses_a_class_of_a_migration_that_is_none(
+    tmp_path: Path, classes: str, problem: str
+) -> None:
+    text = EVERYTHING.replace('0002_b = "additive"', classes)
+    _, found = read(workspace.write(tmp_path, FILES | {"module.toml": text}))
+    assert [line.partition(",")[0] for line in found] == [problem]

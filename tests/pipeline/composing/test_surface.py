@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,34 @@ def test_migrations_of_a_project_are_in_its_package(tmp_path: Path) -> None:
             "content": [sha256(b"-- up\n"), sha256(b"-- down\n")],
         }
     ]
+
+
+def test_a_declared_class_wins_over_what_the_sql_says(tmp_path: Path) -> None:
+    declared = '"1" = "additive"\n"2" = "maintenance"\n'
+    text = f'[migrations]\ndirectory = "steps"\n[migrations.classes]\n{declared}'
+    sql = {"1": "INSERT INTO carts VALUES (1)", "2": "CREATE TABLE a (b INT)", "3": "DROP TABLE a"}
+    steps = {
+        f"cart/src/cart/steps/{name}.{half}.sql": sql[name]
+        for name in sql
+        for half in ("up", "down")
+    }
+    files = workspace.composition("cart") | workspace.module("cart", text) | steps
+    workspace.write(tmp_path, files)
+    (module,) = workspace.selection(tmp_path).modules
+    found = surfaces([module])["cart"]["migrations"]
+    assert [step["additive"] for step in found] == [True, False, False]
+
+
+def test_the_parser_of_sql_is_not_there_for_files_that_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, _ = flux.read(tmp_path / "module", flux.FILES)
+    digests, cache = {module.name: "sha256:1"}, tmp_path / "cache"
+    first = kept_surfaces([module], digests, cache)
+    monkeypatch.setitem(sys.modules, "sqlglot", None)  # importing it is an error now
+    assert first == kept_surfaces([module], digests, cache)
+    with pytest.raises(ImportError):
+        kept_surfaces([module], {module.name: "sha256:2"}, cache)
 
 
 def test_routers_of_a_native_module_are_looked_at_too(tmp_path: Path) -> None:

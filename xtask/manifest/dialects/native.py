@@ -8,6 +8,7 @@ from __future__ import annotations
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
+from xtask.diagnostics import did_you_mean
 from xtask.manifest import cron, grammar
 from xtask.manifest.dialects.shared import check_parameters
 from xtask.manifest.module import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 NAME_OF_DIALECT = "native"
 PLATFORM: frozenset[str] = frozenset()
+_CLASSES = ("additive", "maintenance")
 
 
 def recognises(values: Mapping[str, Any]) -> bool:  # noqa: ARG001 - as all dialects do
@@ -68,6 +70,7 @@ def read(table: Table, folder: Folder | None) -> Module:
         place=identity.place,
         root=root,
         host=_entry_point(host, "main", package) if "host" in table else None,
+        migrate=_entry_point(host, "migrate", package) if "migrate" in host else None,
         requires=_requires(table.table("requires")),
         routers=tuple(_router(item, package) for item in api.tables("routers")),
         apps=tuple(_app(item, package) for item in api.tables("apps")),
@@ -259,7 +262,10 @@ def package_root(root: Path, package: str) -> Path:
 def _migrations(table: Table, root: Path | None, package: str) -> tuple[Migration, ...]:
     """Return the pairs of migration files, in order; each up file needs its down file."""
     folder = table.text("directory", default="", grammar=grammar.FILE)
-    table.done()
+    classes = table.table("classes")
+    declared = {stem: classes.choice(stem, _CLASSES) for stem in classes.keys()}  # noqa: SIM118
+    for part in (classes, table):
+        part.done()
     if not folder or not package or root is None:
         return ()
     place = table.place.at("directory")
@@ -285,8 +291,12 @@ def _migrations(table: Table, root: Path | None, package: str) -> tuple[Migratio
             if half == "down"
             else "a way down without a way up is never run: write it, or remove the file",
         )
+    for stem in declared.keys() - (up & down):
+        message = f"there is no migration `{shortened(stem)}`"
+        tip = did_you_mean(stem, up & down) or "name one as its files are, without `.up.sql`"
+        classes.wrong("XT0211", message, stem, help=tip)
     return tuple(
-        Migration(f"{folder}/{stem}.up.sql", f"{folder}/{stem}.down.sql")
+        Migration(f"{folder}/{stem}.up.sql", f"{folder}/{stem}.down.sql", declared.get(stem, ""))
         for stem in sorted(up & down)
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from xtask.manifest.code import Code
-    from xtask.manifest.module import EntryPoint, Module
+    from xtask.manifest.module import EntryPoint, Migration, Module
     from xtask.manifest.tables import MappedClass
 
 # What takes something away from a table that code may still ask for.
@@ -84,7 +84,7 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
             {
                 "up": step.up,
                 "removes": bool(_REMOVES.search(text)),
-                "additive": is_additive(text),
+                "additive": _adds(step, text),
                 "content": [sha256_file(package / path) for path in (step.up, step.down)],
             }
             for step in module.migrations
@@ -99,6 +99,11 @@ def _surface(module: Module, package: Path) -> dict[str, Any]:
             for hook in sorted(module.hooks, key=lambda hook: (hook.event, str(hook.target)))
         ],
     }
+
+
+def _adds(step: Migration, text: str) -> bool:
+    """Return whether a migration only adds: what is declared of it, or else what its SQL says."""
+    return step.declared == "additive" if step.declared else is_additive(text)
 
 
 def _answers(module: Module, package: Path) -> list[dict[str, str]]:

@@ -30,7 +30,8 @@ class Bundle(NamedTuple):
 
     Of several platforms it is about this machine's, or else the first by name. `requests` are
     what its modules say that answers while they are well; of a release, what its environment wants
-    to be answered too. `addresses` are where its target is asked.
+    to be answered too. `addresses` are where its target is asked. `has_migrations` says whether a
+    module has any, and `migrates` whether the product's host can be run to apply them.
     """
 
     app: str
@@ -40,6 +41,8 @@ class Bundle(NamedTuple):
     diff_ids: tuple[str, ...]
     requests: tuple[Request, ...]
     addresses: tuple[str, ...] = ()
+    has_migrations: bool = False
+    migrates: bool = False
 
     def site(self, release: Release) -> Site:
         """Return where a release of it is found."""
@@ -68,6 +71,8 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
     """
     found = bundles.image(workspace, build)
     try:
+        modules = bundles.plan(workspace, build)["facts"]["modules"]
+        has_migrations = any(module["migrations"] for module in modules)
         platforms = found.get("platforms") or {"": found}
         image = platforms.get(machine_platform()) or platforms[min(platforms)]
         bundle = Bundle(
@@ -76,7 +81,9 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
             image["image_digest"],
             image["config_digest"],
             tuple(image["diff_ids"]),
-            _health(bundles.plan(workspace, build)),
+            _health(modules),
+            has_migrations=has_migrations,
+            migrates=has_migrations and any(module.get("migrate") for module in modules),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UntrustedError(f"the bundle of build {build.id[:8]} describes no image") from error
@@ -87,9 +94,9 @@ def read_bundle(workspace: Workspace, build: Build) -> Bundle:
     return bundle
 
 
-def _health(plan: dict[str, Any]) -> tuple[Request, ...]:
+def _health(modules: list[dict[str, Any]]) -> tuple[Request, ...]:
     """Return a request for each module that names a path for it, in dependency order."""
-    paths = [module["health"] for module in plan["facts"]["modules"]]
+    paths = [module["health"] for module in modules]
     return tuple(Request(path) for path in dict.fromkeys(paths) if path)
 
 
@@ -142,6 +149,23 @@ def deployment(workspace: Workspace, records: Records, release: Release) -> Depl
         generation=release.generation or 0,
         configuration=configuration.configured(given, facts_of(workspace, build)),
         requests=(*candidate.requests, *configuration.requests(given)),
+    )
+
+
+def candidate_in(
+    workspace: Workspace, build: Build, site: Site, given: configuration.Document | None
+) -> Deployment:
+    """Return a build as something to try out in an environment, without being a release there.
+
+    Raises:
+        RefusedError: the build has no image, or a secret is not there.
+        UntrustedError: its bundle is gone, damaged, or about another image.
+    """
+    return replace(
+        runnable(workspace, build),
+        site=site._replace(addresses=configuration.addresses(given)),
+        configuration=configuration.configured(given, facts_of(workspace, build)),
+        secrets=configuration.read_secrets(workspace.root, given),
     )
 
 

@@ -10,6 +10,7 @@ from xtask.errors import TargetError, XtaskError, summary
 from xtask.pipeline.auditing import keep_checkpoint
 from xtask.pipeline.leases import renewing
 from xtask.pipeline.releasing.candidate import bundle_of, deployment, with_secrets
+from xtask.pipeline.releasing.migrating import migrated
 from xtask.pipeline.releasing.standing import endpoint_drift
 from xtask.records.rules import IN_FLIGHT, LEASED
 from xtask.redaction import redacted
@@ -30,7 +31,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 def deploy(settings: Settings, progress: Progress, records: Records, release: Release) -> Release:
-    """Apply, switch, observe, commit a release whose intent is recorded; undo it when that fails.
+    """Migrate, apply, switch, observe, commit a release that is intended; undo it when that fails.
 
     Raises:
         TargetError: the candidate did not work; what served before still serves.
@@ -40,6 +41,7 @@ def deploy(settings: Settings, progress: Progress, records: Records, release: Re
     with alive(settings, records, release):
         try:
             candidate = deployment(settings.workspace, records, release)
+            candidate = migrated(settings, progress, records, release, candidate)
             with progress.stage("apply") as stage:
                 stage.detail = f"{release.target}, generation {release.generation}"
                 runner.apply(with_secrets(settings.workspace, records, release, candidate))

@@ -57,6 +57,13 @@ class Asked(NamedTuple):
     own: str | None = None
 
 
+class Pending(NamedTuple):
+    """Migrations that a promotion would run, as the database there says; else why nobody knows."""
+
+    migrations: tuple[str, ...] | None
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a release would do, and whether it may.
@@ -70,6 +77,7 @@ class Plan:
         freeze: the freeze window of now.
         given: what the environment gives it, as the records keep that.
         changes: what of that is not as what serves has it.
+        pending: what would run of the migrations, where somebody has asked the target.
     """
 
     step: Step
@@ -80,6 +88,7 @@ class Plan:
     freeze: str | None
     given: Document | None
     changes: tuple[Change, ...]
+    pending: Pending | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -302,7 +311,8 @@ def _between(workspace: Workspace, before: Build | None, build: Build) -> Distan
     if before and before.id == build.id:
         return Distance(())
     surfaces = read_surfaces(workspace, before) if before else {}
-    return distance(surfaces, read_surfaces(workspace, build))
+    order = [module["name"] for module in facts_of(workspace, build)]
+    return distance(surfaces, read_surfaces(workspace, build), order)
 
 
 def _done(workspace: Workspace, records: Records, release: Release) -> tuple[Migration, ...]:

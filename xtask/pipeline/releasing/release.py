@@ -6,6 +6,7 @@ down when the release that it leaves was promoted.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xtask.digest import sha256_of
@@ -15,6 +16,7 @@ from xtask.pipeline.releasing.configuration import read_secrets
 from xtask.pipeline.releasing.deploy import deploy
 from xtask.pipeline.releasing.environment import rules_of
 from xtask.pipeline.releasing.gates import Waivers
+from xtask.pipeline.releasing.migrating import find_pending
 from xtask.pipeline.releasing.operating import operating
 from xtask.pipeline.releasing.plan import (
     Asked,
@@ -82,11 +84,12 @@ def promote(settings: Settings, progress: Progress, wish: Wish) -> Release:
 
 
 def plan_promotion(settings: Settings, progress: Progress, wish: Wish) -> Plan:
-    """Return what `promote` would do; nothing is written, and nobody is kept from anything."""
+    """Return what `promote` would do; nothing is recorded, and nobody is kept from anything."""
     rules = rules_of(settings.workspace, wish.environment)
     with open_records(settings.database_url, create=False) as records:
         step = promotion(rules, records.find_build(wish.what))
-        return look(settings, progress, records, step, Asked(wish.waivers))
+        plan = look(settings, progress, records, step, Asked(wish.waivers))
+    return replace(plan, pending=find_pending(settings, progress, plan))
 
 
 def rollback(settings: Settings, progress: Progress, wish: Wish) -> Release:

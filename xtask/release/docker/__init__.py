@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from xtask.errors import TargetError
 from xtask.release import health, naming
 from xtask.release.deployment import Observed
-from xtask.release.docker import containers, fronting
+from xtask.release.docker import containers, fronting, migrating
 from xtask.release.docker.engine import absence_allowed, engine, ensure_image, find_image
+from xtask.release.docker.migrating import migrate
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from xtask.release.deployment import Deployment, Failed, Request, Site
     from xtask.release.target import Capability
 
+__all__ = ["apply", "capabilities", "migrate", "name", "observe", "plan", "remove", "switch"]
+
 name: Final = "docker"
-capabilities: Final[frozenset[Capability]] = frozenset({"configuration", "limits", "way back"})
+capabilities: Final[frozenset[Capability]] = frozenset(
+    {"configuration", "limits", "way back", "migrations"}
+)
 
 _SWITCH_SECONDS: Final = 15.0
 _DRAIN_SECONDS: Final = 1.0
@@ -155,6 +160,7 @@ def remove(
                 f"traffic of {site.app} in {site.environment} still goes to {serving.release_id}",
                 help="run `xtask resume` to finish or undo the interrupted release",
             )
+        migrating.end(client, site)
         _stop_others(client, site, keep=keep, clock=clock)
         if serving is not None:
             fronting.remove_others(client, site, port=serving.published)

@@ -26,13 +26,20 @@ class Slot(NamedTuple):
     """Where a deployment's container goes: its name, its role, its data and its loopback port.
 
     `data` is the volume at `/data`, `None` for one that ends with the container. `port` is `None`
-    for one that the engine chooses.
+    for one that the engine chooses. With a `command` it does that instead of serving, and nobody
+    finds it in the network.
     """
 
     name: str
     role: str
     data: str | None = None
     port: int | None = None
+    command: tuple[str, ...] = ()
+
+
+def data_volume(site: Site) -> str:
+    """Return the name of the volume that all releases of an environment share."""
+    return f"{naming.prefix(site)}-data"
 
 
 def ensure_network(client: DockerClient, deployment: Deployment) -> None:
@@ -47,8 +54,7 @@ def ensure_release(client: DockerClient, deployment: Deployment, image: str) -> 
     """Return the deployment's container: the one an interrupted run left, or a new one."""
     found = find_release(client, deployment)
     if found is None:
-        data = f"{naming.prefix(deployment.site)}-data"
-        slot = Slot(naming.candidate(deployment), "release", data)
+        slot = Slot(naming.candidate(deployment), "release", data_volume(deployment.site))
         evict(client, deployment, slot)
         found = create(client, deployment, image, slot)
     return found
@@ -98,15 +104,19 @@ def create(client: DockerClient, deployment: Deployment, image: str, slot: Slot)
     if slot.data is not None:
         client.volumes.create(slot.data, labels=naming.labels(deployment.site, "data"))
     network = naming.prefix(deployment.site)
-    endpoint = client.api.create_endpoint_config(aliases=[naming.alias(deployment)])
+    serves = not slot.command
+    aliases = [naming.alias(deployment)] if serves else []
+    port = f"{_exposed_port(client, deployment, image)}/tcp" if serves else ""
+    endpoint = client.api.create_endpoint_config(aliases=aliases)
     return client.containers.create(
         image,
+        command=[*slot.command] or None,
         name=slot.name,
         labels=naming.release_labels(deployment, slot.role),
         environment=deployment.environ,
         network=network,
         networking_config={network: endpoint},
-        ports={f"{_exposed_port(client, deployment, image)}/tcp": ("127.0.0.1", slot.port)},
+        ports={port: ("127.0.0.1", slot.port)} if serves else {},
         volumes=[
             f"{slot.data}:/data" if slot.data else "/data",
             # Of the container's own: it goes with it.
@@ -147,7 +157,7 @@ def start_healthy(container: Container, deployment: Deployment, *, clock: health
             wrong; with its log.
     """
     if container.status != "running":
-        _entrust(container, deployment)
+        entrust(container, deployment)
         container.start()
     within = deployment.configuration.ready_within
     try:
@@ -194,7 +204,7 @@ def with_log(
     return TargetError(f"{subject}: {error.message}; {log}", help=help)
 
 
-def _entrust(container: Container, deployment: Deployment) -> None:
+def entrust(container: Container, deployment: Deployment) -> None:
     """Give a container that does not run the values of its secrets, which its user alone reads.
 
     They are neither in its image nor in what the engine tells of it, and are there after it was

@@ -53,7 +53,8 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
     `environ` may hold `DATA_DIR` (the database's folder, default `/data`), `ADMIN_TOKEN`,
     `JOBS=1`, `XTASK_*` (the release) and `MODULES__<MODULE>__<KEY>` (settings). Of the token and of
     settings it may have the path of a file instead, as `NAME_FILE`. Migrations run when the
-    application starts, not here.
+    application starts, not here; with `XTASK_MIGRATIONS=applied` they have run before that, and
+    one that is missing is an error then.
 
     Raises:
         SettingsError: with every setting that is wrong or missing.
@@ -70,7 +71,10 @@ def create_app(registry: Registry, *, environ: Mapping[str, str]) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/_openapi.json",
         max_body_size=_MAX_BODY,
-        lifespan=_lifespan(_load_jobs(modules) if environ.get("JOBS") == "1" else ()),
+        lifespan=_lifespan(
+            _load_jobs(modules) if environ.get("JOBS") == "1" else (),
+            migrated=environ.get("XTASK_MIGRATIONS") == "applied",
+        ),
     )
     app.state.runtime = runtime
     app.add_middleware(CommitBeforeAnswer)
@@ -163,12 +167,12 @@ def _load_jobs(modules: Sequence[Module]) -> tuple[ScheduledTask, ...]:
 
 
 def _lifespan(
-    jobs: tuple[ScheduledTask, ...],
+    jobs: tuple[ScheduledTask, ...], *, migrated: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime: Runtime = app.state.runtime
-        await run_in_threadpool(_prepare_database, runtime)
+        await run_in_threadpool(_prepare_database, runtime, migrated=migrated)
         loop = asyncio.create_task(run_forever(jobs, runtime)) if jobs else None
         yield
         if loop is not None:
@@ -179,10 +183,10 @@ def _lifespan(
     return lifespan
 
 
-def _prepare_database(runtime: Runtime) -> None:
+def _prepare_database(runtime: Runtime, *, migrated: bool) -> None:
     runtime.database.parent.mkdir(parents=True, exist_ok=True)
     with runtime.work() as context:
-        prepare(context, runtime.migrations, runtime.steps)
+        prepare(context, runtime.migrations, runtime.steps, migrated=migrated)
 
 
 def _not_found(shell: Shell) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from server.calls import hook_of
-from server.migrations import apply_missing
+from server.migrations import apply_missing, require_applied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,23 +60,52 @@ def read_steps(modules: Sequence[Module]) -> tuple[Step, ...]:
     )
 
 
-def prepare(context: WorkContext, migrations: Sequence[Migration], steps: Sequence[Step]) -> None:
-    """Apply migrations and run the steps that are due: all of it, or nothing.
+def prepare(
+    context: WorkContext,
+    migrations: Sequence[Migration],
+    steps: Sequence[Step],
+    *,
+    migrated: bool = False,
+) -> None:
+    """Bring the database to this product and load its modules: all of it, or nothing.
+
+    Args:
+        context: the start of the product.
+        migrations: of the product.
+        steps: in the life of its modules.
+        migrated: that somebody has applied them before, so that one which is missing is an error.
+
+    Raises:
+        MigrationError: an applied migration has changed, one is wrong SQL, or is missing.
+    """
+    with context.transaction():
+        if migrated:
+            require_applied(context.connection, migrations)
+        bring_up(context, migrations, steps)
+        for step in steps:
+            if step.event in _ALWAYS:
+                _call(context, step)
+
+
+def bring_up(
+    context: WorkContext, migrations: Sequence[Migration], steps: Sequence[Step]
+) -> tuple[Migration, ...]:
+    """Apply migrations and run the steps that are due once, in a transaction of the caller's.
+
+    Returns:
+        The migrations that were applied.
 
     Raises:
         MigrationError: an applied migration has changed, or one is wrong SQL.
     """
-    with context.transaction():
-        context.connection.execute(_TABLE)
-        _forget_absent(context, steps)
-        _run_once(context, steps, _BEFORE)
-        if orm := sys.modules.get("server.orm"):  # a module that was loaded has models
-            orm.create_tables(context.connection)
-        apply_missing(context.connection, migrations, context.now)
-        _run_once(context, steps, _AFTER)
-        for step in steps:
-            if step.event in _ALWAYS:
-                _call(context, step)
+    context.connection.execute(_TABLE)
+    _forget_absent(context, steps)
+    _run_once(context, steps, _BEFORE)
+    if orm := sys.modules.get("server.orm"):  # a module that was loaded has models
+        orm.create_tables(context.connection)
+    applied = apply_missing(context.connection, migrations, context.now)
+    _run_once(context, steps, _AFTER)
+    return applied
 
 
 def _forget_absent(context: WorkContext, steps: Sequence[Step]) -> None:

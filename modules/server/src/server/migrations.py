@@ -14,6 +14,7 @@ from server.database import transaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from importlib.resources.abc import Traversable
 
     from server.registry import Module
 
@@ -34,11 +35,17 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of a module's schema."""
+    """One step of a module's schema, and the file with the SQL that undoes it."""
 
     module: str
     name: str
     sql: str
+    down: Traversable | None = None
+
+    @property
+    def key(self) -> str:
+        """What people call it."""
+        return f"{self.module}/{self.name}"
 
     @property
     def sha256(self) -> str:
@@ -56,6 +63,7 @@ def read_migrations(modules: Sequence[Module]) -> tuple[Migration, ...]:
             module.name,
             step.up.rpartition("/")[2].removesuffix(".sql").removesuffix(".up"),
             files(module.package).joinpath(step.up).read_text(encoding="utf-8"),
+            files(module.package).joinpath(step.down),
         )
         for module in modules
         for step in module.migrations
@@ -100,24 +108,47 @@ def pending(
     Raises:
         MigrationError: an applied migration has changed.
     """
-    rows = connection.execute("SELECT module, name, sha256 FROM module_migrations")
-    applied = {(row["module"], row["name"]): row["sha256"] for row in rows}
+    there = applied(connection)
     for migration in migrations:
-        key = migration.module, migration.name
-        if applied.get(key, migration.sha256) != migration.sha256:
+        if there.get(migration.key, migration.sha256) != migration.sha256:
             raise MigrationError(
-                f"{migration.module}/{migration.name} was changed after it was applied;"
+                f"{migration.key} was changed after it was applied;"
                 " restore the file and add a new migration"
             )
-    return tuple(step for step in migrations if (step.module, step.name) not in applied)
+    return tuple(step for step in migrations if step.key not in there)
+
+
+def require_applied(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Raise MigrationError when the database lacks one, or has another one under its name."""
+    if missing := pending(connection, migrations):
+        named = ", ".join(step.key for step in missing)
+        raise MigrationError(f"the database was not migrated for this release: it lacks {named}")
+
+
+def applied(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return what the database has: the digest of each migration by MODULE/NAME."""
+    name = ("module_migrations",)
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", name).fetchone():
+        return {}
+    rows = connection.execute("SELECT module, name, sha256 FROM module_migrations")
+    return {f"{row['module']}/{row['name']}": row["sha256"] for row in rows}
+
+
+def run(connection: sqlite3.Connection, migration: Migration, sql: str) -> None:
+    """Execute the SQL of a migration, there or back.
+
+    Raises:
+        MigrationError: it is wrong.
+    """
+    try:
+        for statement in _statements(sql):
+            connection.execute(statement)
+    except sqlite3.Error as error:
+        raise MigrationError(f"{migration.key}: {error}") from error
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, now: datetime) -> None:
-    try:
-        for statement in _statements(migration.sql):
-            connection.execute(statement)
-    except sqlite3.Error as error:
-        raise MigrationError(f"{migration.module}/{migration.name}: {error}") from error
+    run(connection, migration, migration.sql)
     connection.execute(
         "INSERT INTO module_migrations (module, name, sha256, applied_at) VALUES (?, ?, ?, ?)",
         (migration.module, migration.name, migration.sha256, now.isoformat(timespec="seconds")),
