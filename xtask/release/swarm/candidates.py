@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 from xtask.errors import TargetError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from xtask.release.swarm.managers import Found, Managers
 
 _PULL_SECONDS: Final = 600.0
+_START_SECONDS: Final = 60.0
 _PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _REPAIR: Final = "what served before still does; repair the module, build and promote again"
 _PUSH: Final = (
@@ -92,14 +94,18 @@ def wait_healthy(
         TargetError: a task ended, is not ready in time, is something else, or answers wrong; with
             the log.
     """
-    within = deployment.configuration.ready_within
+    stages = (
+        (_absent, _START_SECONDS),
+        (_unready, deployment.configuration.ready_within),
+    )
     try:
-        health.wait_until(
-            lambda: _unready(managers, service, deployment, past),
-            within=within,
-            clock=managers.clock,
-            interval=_PAUSE,
-        )
+        for missing, within in stages:
+            health.wait_until(
+                functools.partial(missing, managers, service, deployment, past),
+                within=within,
+                clock=managers.clock,
+                interval=_PAUSE,
+            )
         for ask in _tasks(managers, service):
             wrong = health.misidentified(ask, deployment) or health.unanswered(
                 ask, deployment.requests
@@ -112,19 +118,26 @@ def wait_healthy(
         raise TargetError(deployment.masked(found.message), help=found.help) from error
 
 
-def _unready(
+def _absent(
     managers: Managers, service: Found, deployment: Deployment, past: frozenset[str]
 ) -> str | None:
+    """Return how many tasks do not run yet; it is the swarm that starts them, not the release."""
     found = services.tasks(managers, service)
     for task in found:
         if task["ID"] not in past and (said := services.failure(task)):
             raise TargetError(said)
+    run, wanted = len(_tasks(managers, service)), deployment.configuration.replicas
+    states = {(each["Status"].get("Err") or each["Status"]["State"]) for each in found}
+    said = ", ".join(sorted(states)) or "none is there"
+    return f"{run} of {wanted} tasks run; {said}" if run < wanted else None
+
+
+def _unready(
+    managers: Managers, service: Found, deployment: Deployment, past: frozenset[str]
+) -> str | None:
+    absent = _absent(managers, service, deployment, past)
     asks = _tasks(managers, service)
-    wanted = deployment.configuration.replicas
-    if len(asks) < wanted:
-        states = {(each["Status"].get("Err") or each["Status"]["State"]) for each in found}
-        return f"{len(asks)} of {wanted} tasks run; {', '.join(sorted(states)) or 'none is there'}"
-    return next((missing for ask in asks if (missing := health.unready(ask))), None)
+    return absent or next((missing for ask in asks if (missing := health.unready(ask))), None)
 
 
 def _tasks(managers: Managers, service: Found) -> list[health.Ask]:
