@@ -13,8 +13,9 @@ from tests.support.deployments import FULL, SITE, deployment
 from tests.support.restricted import violations
 from xtask.errors import UsageError
 from xtask.release.deployment import Configuration, Limits, Site
+from xtask.release.fencing import Pointer
 from xtask.release.kubernetes import names, objects
-from xtask.release.kubernetes.objects import CLOSED, Pointer
+from xtask.release.kubernetes.objects import CLOSED
 
 PLAIN = deployment()
 EVERY = [

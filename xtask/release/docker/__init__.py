@@ -163,7 +163,7 @@ def remove(
         migrating.end(client, site)
         _stop_others(client, site, keep=keep, clock=clock)
         if serving is not None:
-            fronting.remove_others(client, site, port=serving.published)
+            fronting.remove_others(client, site, port=serving.port)
         if not keep:
             containers.dismantle(client, site)
 

@@ -14,31 +14,25 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from xtask.errors import RefusedError, TargetError
+from xtask.errors import TargetError
 from xtask.release import front, naming
 from xtask.release.docker import hardening
 from xtask.release.docker.engine import absence_allowed
+from xtask.release.fencing import Pointer, is_past, overtaken
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]
     from docker.models.containers import Container  # type: ignore[import-untyped]
 
+    from xtask.errors import RefusedError
     from xtask.release.deployment import Deployment, Failed, Site
 
 _FOLDER: Final = "/xtask-front"
 _SCRIPT: Final = f"{_FOLDER}/front.py"
 _VERSION: Final = "xtask.front"
 _CURRENT: Final = "1"  # raise it when running fronts must be replaced, at the price of a short gap
-
-
-class Pointer(NamedTuple):
-    """The release that gets an environment's traffic, and the loopback port where it answers."""
-
-    generation: int
-    release_id: str
-    published: int
 
 
 def ensure(
@@ -104,25 +98,14 @@ def pointer(client: DockerClient, site: Site) -> Pointer | None:
         with absence_allowed():
             pieces, _ = found.get_archive(f"{_FOLDER}/{front.POINTER_NAME}")
             written = json.loads(_only_member(b"".join(pieces)))
-            return Pointer(written["generation"], written["release_id"], written["published"])
+            return Pointer(written["release_id"], written["generation"], written["published"])
     return None
 
 
 def refuse_past(held: Pointer | None, deployment: Deployment, undoing: Failed | None) -> None:
-    """Refuse a deployment that is older than what serves, or of another history.
-
-    Raises:
-        RefusedError: the pointer is at another release, of the same or a higher generation, and
-            not at the one that is undone or at what came before it.
-    """
-    if held is None or held.generation < deployment.generation:
-        return
-    if undoing and held.generation < undoing.generation:
-        return
-    if (held.release_id, held.generation) == undoing:
-        return
-    if held.release_id != deployment.release_id:
-        raise _overtaken(deployment, f"release {held.release_id}, generation {held.generation}")
+    """Raise RefusedError when what serves is newer than a deployment, or of another history."""
+    if is_past(held, deployment, undoing):
+        raise _overtaken(deployment, held)
 
 
 def point(running: Container, deployment: Deployment, *, port: int, undoing: Failed | None) -> None:
@@ -144,7 +127,7 @@ def point(running: Container, deployment: Deployment, *, port: int, undoing: Fai
         command.append(undoing.release_id)
     code, output = running.exec_run(command, user="0:0")
     if code == front.REFUSED:
-        raise _overtaken(deployment, "a release of the same or a higher generation")
+        raise _overtaken(deployment)
     if code != 0:
         said = output.decode(errors="replace").strip()
         raise TargetError(
@@ -198,15 +181,9 @@ def _only_member(tar: bytes) -> bytes:
         return member.read() if member else b"{}"
 
 
-def _overtaken(deployment: Deployment, by: str) -> RefusedError:
-    site = deployment.site
-    place = f"{site.app} in {site.environment}"
-    wanted = naming.labels(site, "front")
+def _overtaken(deployment: Deployment, held: Pointer | None = None) -> RefusedError:
+    wanted = naming.labels(deployment.site, "front")
     filters = " ".join(f"--filter label={key}={value}" for key, value in wanted.items())
-    pointed = volume(site)
-    return RefusedError(
-        f"{by}, serves {place}; {deployment.release_id} has generation {deployment.generation}",
-        help="look with `xtask status`. If these records are new and should take over, "
-        "end what serves: "
-        f"`docker rm --force $(docker ps --all --quiet {filters}) && docker volume rm {pointed}`",
-    )
+    fronts = f"docker rm --force $(docker ps --all --quiet {filters})"
+    pointed = f"docker volume rm {volume(deployment.site)}"
+    return overtaken(deployment, held, ends=f"`{fronts} && {pointed}`")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from xtask.digest import canonical_json
 from xtask.release import naming
+from xtask.release.fencing import Pointer
 from xtask.release.kubernetes import names, pods
 
 if TYPE_CHECKING:
@@ -17,13 +18,6 @@ Manifest = dict[str, Any]
 _PROFILE: Final = "restricted"
 # Cloud machines give credentials to whoever asks there.
 _METADATA_ADDRESSES: Final = {"0.0.0.0/0": "169.254.169.254/32", "::/0": "fd00:ec2::254/128"}
-
-
-class Pointer(NamedTuple):
-    """The release that a Service selects, and by which generation it was made to."""
-
-    release_id: str
-    generation: int
 
 
 CLOSED: Final = Pointer(names.NONE, 0)

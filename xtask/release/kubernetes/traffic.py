@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xtask.errors import RefusedError, TargetError
+from xtask.errors import TargetError
 from xtask.release import health, naming
+from xtask.release.fencing import Pointer, gives_way, is_past, overtaken
 from xtask.release.kubernetes import names, objects, rollout
-from xtask.release.kubernetes.objects import Pointer
 from xtask.release.kubernetes.refusals import Outdated
 
 if TYPE_CHECKING:
+    from xtask.errors import RefusedError
     from xtask.release.deployment import Deployment, Failed, Site
     from xtask.release.kubernetes.cluster import Cluster
 
@@ -47,19 +48,9 @@ def held(api: Cluster, site: Site) -> Held | None:
 
 
 def refuse_past(serving: Held | None, deployment: Deployment, undoing: Failed | None) -> None:
-    """Refuse a deployment that is older than what serves, or of another history.
-
-    Raises:
-        RefusedError: the Service is at another release, of the same or a higher generation, and
-            not at the one that is undone or at what came before it.
-    """
-    if serving is None or serving.pointer.generation < deployment.generation:
-        return
-    if undoing and serving.pointer.generation < undoing.generation:
-        return
-    if serving.pointer in {undoing, Pointer(deployment.release_id, serving.pointer.generation)}:
-        return
-    raise _overtaken(serving, deployment)
+    """Raise RefusedError when what serves is newer than a deployment, or of another history."""
+    if serving is not None and is_past(serving.pointer, deployment, undoing):
+        raise _overtaken(serving, deployment)
 
 
 def point(api: Cluster, deployment: Deployment, undoing: Failed | None) -> None:
@@ -76,7 +67,7 @@ def point(api: Cluster, deployment: Deployment, undoing: Failed | None) -> None:
             raise TargetError(
                 f"{deployment.site.environment} has no Service", help="promote it again"
             )
-        if not _gives_way(serving.pointer, wanted, undoing):
+        if not gives_way(serving.pointer, wanted, undoing):
             raise _overtaken(serving, deployment)
         try:
             api.apply(objects.service(deployment.site, wanted, version=serving.version))
@@ -119,18 +110,7 @@ def undelivered(api: Cluster, deployment: Deployment) -> str | None:
     return next((wrong for wrong in asked if wrong), None)
 
 
-def _gives_way(now: Pointer, wanted: Pointer, undoing: Failed | None) -> bool:
-    if now.generation == wanted.generation:
-        return now == wanted or (undoing is not None and undoing.release_id == now.release_id)
-    return now.generation < wanted.generation
-
-
 def _overtaken(serving: Held, deployment: Deployment) -> RefusedError:
-    site, now = deployment.site, serving.pointer
-    return RefusedError(
-        f"release {now.release_id}, generation {now.generation}, serves {site.app} in"
-        f" {site.environment}; {deployment.release_id} has generation {deployment.generation}",
-        help="look with `xtask status`. If these records are new and should take over, end what"
-        f" serves: `kubectl --namespace {names.namespace(site)} delete service"
-        f" {names.service(site)}`",
-    )
+    site = deployment.site
+    service = f"--namespace {names.namespace(site)} delete service {names.service(site)}"
+    return overtaken(deployment, serving.pointer, ends=f"`kubectl {service}`")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from xtask.release.fencing import Pointer
 from xtask.release.kubernetes import names, objects
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def documents(deployment: Deployment) -> list[dict[str, Any]]:
     workload = objects.workload(deployment, secret_name=SECRETS)
     workload["metadata"]["name"] = names.service(site)
     workload["spec"]["selector"] = {"matchLabels": every}
-    service = objects.service(site, objects.Pointer(deployment.release_id, deployment.generation))
+    service = objects.service(site, Pointer(deployment.release_id, deployment.generation))
     service["spec"]["selector"] = every
     return [
         objects.namespace(site),

@@ -168,7 +168,7 @@ def remove(
             if not keep or (is_release and services.label(each, naming.RELEASE) not in keep):
                 services.remove(asked, each)
         if keep and serving is not None:
-            fronting.remove_others(asked, site, port=serving.published)
+            fronting.remove_others(asked, site, port=serving.port)
         belongings.remove_unused(asked, site)
         if not keep:
             belongings.remove_network(asked, site)

@@ -7,13 +7,15 @@ the file that the front there reads. A node that was away, or is new, gets it fr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from xtask.errors import RefusedError, TargetError
-from xtask.release import front, health, naming
+from xtask.errors import TargetError
+from xtask.release import health, naming
+from xtask.release.fencing import Pointer, gives_way, is_past, overtaken
 from xtask.release.swarm import belongings, services, specs
 
 if TYPE_CHECKING:
+    from xtask.errors import RefusedError
     from xtask.release.deployment import Deployment, Failed, Site
     from xtask.release.swarm.managers import Found, Managers
 
@@ -21,14 +23,6 @@ _START_SECONDS: Final = 60.0
 _SWITCH_SECONDS: Final = 60.0  # a new leader takes 25 to know which nodes are down
 _PAUSE: Final = 0.2  # seconds; each question is several to a manager
 _FRONT_HELP: Final = "traffic may have moved: look with `xtask status`, then `xtask resume`"
-
-
-class Pointer(NamedTuple):
-    """The release that gets an environment's traffic, and the port of nodes where it answers."""
-
-    generation: int
-    release_id: str
-    published: int
 
 
 def ensure(
@@ -85,20 +79,9 @@ def pointer(managers: Managers, site: Site) -> Pointer | None:
 
 
 def refuse_past(held: Pointer | None, deployment: Deployment, undoing: Failed | None) -> None:
-    """Refuse a deployment that is older than what serves, or of another history.
-
-    Raises:
-        RefusedError: the pointer is at another release, of the same or a higher generation, and
-            not at the one that is undone or at what came before it.
-    """
-    if held is None or held.generation < deployment.generation:
-        return
-    if undoing and held.generation < undoing.generation:
-        return
-    if (held.release_id, held.generation) == undoing:
-        return
-    if held.release_id != deployment.release_id:
-        raise _overtaken(deployment, f"release {held.release_id}, generation {held.generation}")
+    """Raise RefusedError when what serves is newer than a deployment, or of another history."""
+    if is_past(held, deployment, undoing):
+        raise _overtaken(deployment, held)
 
 
 def point(managers: Managers, deployment: Deployment, network: str, undoing: Failed | None) -> None:
@@ -124,9 +107,8 @@ def point(managers: Managers, deployment: Deployment, network: str, undoing: Fai
                 return
             continue
         before = _read(held)
-        is_same = (before.generation, before.release_id) == (token, deployment.release_id)
-        if not is_same and not front.gives_way(before._asdict(), token, undone):
-            raise _overtaken(deployment, f"release {before.release_id}")
+        if not gives_way(before, Pointer(deployment.release_id, token), undoing):
+            raise _overtaken(deployment, before)
         if services.update(managers, held, spec):
             return
 
@@ -143,7 +125,7 @@ def wait_serving(managers: Managers, deployment: Deployment) -> None:
     def missing() -> str | None:
         held = pointer(managers, site)
         if held is not None and held.release_id != deployment.release_id:
-            raise _overtaken(deployment, f"release {held.release_id}")
+            raise _overtaken(deployment, held)
         for node in services.nodes(managers).values():
             wrong = health.misidentified(health.at(site.port, node.address), deployment)
             if wrong:
@@ -173,21 +155,17 @@ def _on_port(managers: Managers, site: Site) -> Found | None:
 
 def _read(found: Found) -> Pointer:
     return Pointer(
-        int(services.label(found, specs.GENERATION)),
         services.label(found, naming.RELEASE),
+        int(services.label(found, specs.GENERATION)),
         int(services.label(found, specs.PUBLISHED)),
     )
 
 
-def _overtaken(deployment: Deployment, by: str) -> RefusedError:
+def _overtaken(deployment: Deployment, held: Pointer | None) -> RefusedError:
     site = deployment.site
     filters = " ".join(
         f"--filter label={key}={value}" for key, value in naming.labels(site).items()
     )
-    return RefusedError(
-        f"{by}, serves {site.app} in {site.environment}; "
-        f"{deployment.release_id} has generation {deployment.generation}",
-        help="look with `xtask status`. If these records are new and should take over, end what "
-        f"serves: `docker service rm $(docker service ls --quiet {filters})`, then "
-        f"`docker network rm {naming.prefix(site)}`",
-    )
+    services_ = f"docker service rm $(docker service ls --quiet {filters})"
+    network = f"docker network rm {naming.prefix(site)}"
+    return overtaken(deployment, held, ends=f"`{services_}`, then `{network}`")
