@@ -1,4 +1,4 @@
-"""What only a swarm goes through: hosts that die, managers that change, networks that break."""
+"""The scenarios on a swarm, and hosts that die, managers that change, networks that break."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.conformance.on_swarm import SwarmRig
+from tests.integration.conformance.scenarios import *  # noqa: F403
+from tests.integration.conftest import Shop
 from tests.integration.watch import watching
+from tests.support.namespaces import inside
 from tests.support.swarm import NODES
 from xtask.errors import TargetError
 from xtask.release import health, naming, swarm
@@ -17,11 +21,21 @@ from xtask.release.deployment import Configuration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.conformance.swarm import SwarmRig
     from tests.integration.watch import Watch
+    from tests.support.swarm import Swarm
+    from xtask.image.base.values import Base
+    from xtask.image.layout import Layout
     from xtask.release.deployment import Deployment
 
 pytestmark = pytest.mark.requires("swarm")
+
+
+@pytest.fixture
+def rig(swarm: Swarm, packed: tuple[Layout, Base]) -> Iterator[SwarmRig]:
+    made = SwarmRig(Shop(*packed), swarm)
+    with inside(swarm.namespace):
+        yield made
+        made.clear()
 
 
 def three_of(deployment: Deployment) -> Deployment:
@@ -58,59 +72,59 @@ def all_answered(seen: list[Watch]) -> bool:
 
 
 def test_a_node_that_was_cut_off_serves_what_it_has_missed_and_costs_no_request_of_others(
-    swarm_rig: SwarmRig, record_property: Callable[[str, object], None]
+    rig: SwarmRig, record_property: Callable[[str, object], None]
 ) -> None:
-    first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
+    first, second = (three_of(rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
     serve(first)
-    leader = swarm_rig.nodes.leader()
+    leader = rig.nodes.leader()
     lost, *others = sorted(NODES, key=leader.__eq__)
-    with load(swarm_rig, *others) as seen:
-        swarm_rig.nodes.cut(lost)
+    with load(rig, *others) as seen:
+        rig.nodes.cut(lost)
         try:
             serve(second)
         finally:
-            swarm_rig.nodes.heal(lost)
+            rig.nodes.heal(lost)
     for each in seen:
         record_property("requests", str(each))
     assert all_answered(seen)
-    answer_of(swarm_rig, lost, second.release_id)
+    answer_of(rig, lost, second.release_id)
 
 
 def test_a_leader_that_dies_in_a_promotion_costs_no_request_of_other_nodes(
-    swarm_rig: SwarmRig, record_property: Callable[[str, object], None]
+    rig: SwarmRig, record_property: Callable[[str, object], None]
 ) -> None:
-    first, second = (three_of(swarm_rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
+    first, second = (three_of(rig.deployment(v, g)) for v, g in (("a", 1), ("b", 2)))
     serve(first)
-    leader = swarm_rig.nodes.leader()
-    with load(swarm_rig, *({*NODES} - {leader})) as seen:
+    leader = rig.nodes.leader()
+    with load(rig, *({*NODES} - {leader})) as seen:
         swarm.apply(second)
-        swarm_rig.nodes.kill(leader)
+        rig.nodes.kill(leader)
         try:
             swarm.switch(second)
         finally:
-            swarm_rig.nodes.start(leader)
+            rig.nodes.start(leader)
     for each in seen:
         record_property("requests", str(each))
     assert all_answered(seen)
-    answer_of(swarm_rig, leader, second.release_id)
+    answer_of(rig, leader, second.release_id)
 
 
-def test_an_image_that_one_node_cannot_get_is_refused_with_its_name(swarm_rig: SwarmRig) -> None:
-    missing = swarm_rig.without_image(swarm_rig.deployment("a", 1))
+def test_an_image_that_one_node_cannot_get_is_refused_with_its_name(rig: SwarmRig) -> None:
+    missing = rig.without_image(rig.deployment("a", 1))
     with pytest.raises(TargetError, match=r"is not on node1, node2, node3: ") as caught:
         swarm.apply(missing)
     assert "xtask build --push" in str(caught.value.help)
 
 
-def test_secrets_are_files_and_their_names_do_not_tell_them(swarm_rig: SwarmRig) -> None:
-    deployment = replace(swarm_rig.deployment("a", 1), secrets={"TOKEN": b"sesame"})
+def test_secrets_are_files_and_their_names_do_not_tell_them(rig: SwarmRig) -> None:
+    deployment = replace(rig.deployment("a", 1), secrets={"TOKEN": b"sesame"})
     swarm.apply(deployment)
-    with swarm_rig.nodes.client() as client:
-        wanted = naming.selecting(naming.labels(swarm_rig.site))
+    with rig.nodes.client() as client:
+        wanted = naming.selecting(naming.labels(rig.site))
         (kept,) = client.secrets.list(filters=wanted)
-    (service,) = swarm_rig.services()
+    (service,) = rig.services()
     (file,) = service.attrs["Spec"]["TaskTemplate"]["ContainerSpec"]["Secrets"]
     assert (file["File"]["Name"], file["SecretName"]) == ("TOKEN", kept.name)
-    swarm.remove(swarm_rig.site, keep=frozenset())
-    with swarm_rig.nodes.client() as client:
+    swarm.remove(rig.site, keep=frozenset())
+    with rig.nodes.client() as client:
         assert client.secrets.list(filters=wanted) == []
