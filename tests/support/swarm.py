@@ -137,12 +137,12 @@ def three_engines(folder: Path) -> Iterator[Swarm]:
     """Yield a swarm of three engines; nothing of it stays."""
     swarm = Swarm(folder, f"xt{os.getpid()}")
     members = {swarm.member(node): swarm.host(node) for node in NODES}
-    with (
-        bridged(swarm.namespace, members, OUTSIDE),
-        inside(swarm.namespace),
-        docker_registry(folder / "registry", host="0.0.0.0") as registry,
-    ):
-        swarm.registry = f"{OUTSIDE}:{registry.rpartition(':')[2]}"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(bridged(swarm.namespace, members, OUTSIDE))
+        with inside(swarm.namespace):
+            registry = docker_registry(folder / "registry", host="0.0.0.0")
+            port = stack.enter_context(registry).rpartition(":")[2]
+        swarm.registry = f"{OUTSIDE}:{port}"
         try:
             with ThreadPoolExecutor(len(NODES)) as pool:
                 list(pool.map(swarm.start, NODES))
