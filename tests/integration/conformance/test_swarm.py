@@ -62,7 +62,7 @@ def answer_of(rig: SwarmRig, node: int, release_id: str) -> None:
 def load(rig: SwarmRig, *nodes: int) -> Iterator[list[Watch]]:
     with contextlib.ExitStack() as stack:
         yield [
-            stack.enter_context(watching(rig.site.port, rig.nodes.host(node), clients=3))
+            stack.enter_context(watching(rig.site.port, rig.nodes.host(node), clients=1))
             for node in nodes
         ]
 
