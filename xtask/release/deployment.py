@@ -148,8 +148,8 @@ class Observed:
     no release of ours, or nothing. `label` is the release that the engine is told to serve, and
     `task_digest` the image of the task that gets its traffic, as the engine knows it: by its
     config in one kind of store and by its manifest in another. Both are empty when there is none,
-    and None when no engine could be asked. `started` is when the engine started that task, where it
-    says so: a task that was started again has ended in between.
+    and None when no engine could be asked. `started` is another text once what gets the traffic has
+    ended and was started again, in whatever words the engine has for that.
     """
 
     release_id: str

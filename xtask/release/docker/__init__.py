@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from xtask.errors import TargetError
-from xtask.release import health, naming
+from xtask.release import health, naming, steps
 from xtask.release.deployment import Observed
 from xtask.release.docker import containers, fronting, migrating
 from xtask.release.docker.engine import absence_allowed, engine, ensure_image, find_image
@@ -50,11 +50,10 @@ def plan(deployment: Deployment, /) -> tuple[str, ...]:
         has_front = any(
             fronting.published(each) == site.port for each in fronting.find(client, site)
         )
-    steps = [] if has_image else [f"load {deployment.image_reference} into the engine"]
-    steps += [] if has_front else [f"make the front on port {site.port}"]
-    steps.append(f"{'adopt' if candidate else 'start'} {naming.candidate(deployment)}")
-    before = serving.release_id if serving else "nothing"
-    return *steps, f"switch new connections from {before} to {deployment.release_id}"
+    found = [] if has_image else [f"load {deployment.image_reference} into the engine"]
+    found += [] if has_front else [f"make the front on port {site.port}"]
+    found.append(f"{'adopt' if candidate else 'start'} {naming.candidate(deployment)}")
+    return *found, steps.switching(serving, deployment)
 
 
 def apply(
@@ -86,8 +85,7 @@ def apply(
         try:
             containers.start_healthy(candidate, deployment, clock=clock)
         except Exception:
-            is_new = serving is None or serving.release_id != deployment.release_id
-            if is_new and undoing is None:  # nothing else is left to go back to
+            if steps.is_disposable(serving, deployment, undoing):
                 candidate.remove(force=True, v=True)
             raise
         containers.keep_running(candidate)
@@ -156,10 +154,7 @@ def remove(
     with engine(f"cleaning {site.environment} of {site.app}") as client:
         serving = fronting.pointer(client, site)
         if keep and serving is not None and serving.release_id not in keep:
-            raise TargetError(
-                f"traffic of {site.app} in {site.environment} still goes to {serving.release_id}",
-                help="run `xtask resume` to finish or undo the interrupted release",
-            )
+            raise steps.still_serving(site, serving.release_id)
         migrating.end(client, site)
         _stop_others(client, site, keep=keep, clock=clock)
         if serving is not None:
@@ -188,10 +183,7 @@ def _believed(site: Site) -> tuple[str | None, str | None, str]:
 def _applied(client: DockerClient, deployment: Deployment) -> Container:
     found = containers.find_release(client, deployment)
     if found is None or found.status != "running":
-        raise TargetError(
-            f"{deployment.release_id} does not run in {deployment.site.environment}",
-            help="promote it again: the candidate was removed or has stopped",
-        )
+        raise steps.not_applied(deployment)
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from xtask.errors import TargetError
-from xtask.release import health, naming
+from xtask.release import health, naming, steps
 from xtask.release.deployment import Observed
 from xtask.release.kubernetes import names, objects, rollout, traffic
 from xtask.release.kubernetes.cluster import cluster
@@ -42,13 +42,12 @@ def plan(deployment: Deployment, /) -> tuple[str, ...]:
     with cluster(site, f"looking at {site.environment} of {site.app}") as api:
         has_namespace = api.find("Namespace", api.namespace) is not None
         serving = traffic.held(api, site)
-        steps = [] if has_namespace else [f"make the namespace {api.namespace}"]
+        found = [] if has_namespace else [f"make the namespace {api.namespace}"]
         for each in objects.without_secrets(deployment):
             if has_namespace and not _is_kept(api, each):
                 api.apply(each, dry_run=True)
-            steps.append(f"apply {each['kind']} {each['metadata']['name']}")
-    before = (serving.release_id if serving else "") or "nothing"
-    return *steps, f"switch Service {names.service(site)} from {before} to {deployment.release_id}"
+            found.append(f"apply {each['kind']} {each['metadata']['name']}")
+    return *found, steps.switching(serving, deployment)
 
 
 def apply(
@@ -78,8 +77,7 @@ def apply(
         try:
             rollout.Rollout(api, deployment).await_ready(clock)
         except Exception:
-            is_new = serving is None or serving.release_id != deployment.release_id
-            if is_new and undoing is None:  # nothing else is left to go back to
+            if steps.is_disposable(serving, deployment, undoing):
                 for kind in _OF_RELEASE:
                     api.delete(kind, names.of_release(deployment))
             raise
@@ -101,10 +99,7 @@ def switch(
     site = deployment.site
     with cluster(site, f"switching to {deployment.release_id}") as api:
         if not rollout.ready_pods(api, deployment):
-            raise TargetError(
-                f"{deployment.release_id} does not run in {site.environment}",
-                help="promote it again: the candidate was removed or has stopped",
-            )
+            raise steps.not_applied(deployment)
         traffic.point(api, deployment, undoing)
         try:
             health.wait_until(
@@ -152,10 +147,7 @@ def remove(site: Site, /, keep: frozenset[str]) -> None:
         serving = traffic.held(api, site)
         release_id = serving.release_id if serving else ""
         if keep and release_id and release_id not in keep:
-            raise TargetError(
-                f"traffic of {site.app} in {site.environment} still goes to {release_id}",
-                help="run `xtask resume` to finish or undo the interrupted release",
-            )
+            raise steps.still_serving(site, release_id)
         for kind in () if keep else _OF_SITE:
             api.delete(kind, names.service(site))
         _remove_others(api, site, keep=keep)

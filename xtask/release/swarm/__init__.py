@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xtask.errors import TargetError
-from xtask.release import health, naming
+from xtask.release import health, naming, steps
 from xtask.release.deployment import Observed
 from xtask.release.swarm import belongings, candidates, fronting, services, specs
 from xtask.release.swarm.managers import managers
@@ -42,11 +42,10 @@ def plan(deployment: Deployment, /) -> tuple[str, ...]:
         serving = fronting.pointer(asked, site)
         ports = {services.label(each, specs.PUBLISHED) for each in fronting.find(asked, site)}
         nodes = sorted(node.name for node in services.nodes(asked).values())
-    steps = [f"pull {specs.pinned(deployment)} on {', '.join(nodes)}"]
-    steps += [] if str(site.port) in ports else [f"make the front on port {site.port} of each"]
-    steps.append(f"{'adopt' if candidate else 'start'} {naming.candidate(deployment)}")
-    before = serving.release_id if serving else "nothing"
-    return *steps, f"switch new connections from {before} to {deployment.release_id}"
+    found = [f"pull {specs.pinned(deployment)} on {', '.join(nodes)}"]
+    found += [] if str(site.port) in ports else [f"make the front on port {site.port} of each"]
+    found.append(f"{'adopt' if candidate else 'start'} {naming.candidate(deployment)}")
+    return *found, steps.switching(serving, deployment)
 
 
 def apply(
@@ -79,8 +78,7 @@ def apply(
             fronting.wait_running(asked, front)
             candidates.wait_healthy(asked, service, deployment, past)
         except Exception:
-            is_new = serving is None or serving.release_id != deployment.release_id
-            if is_new and undoing is None:  # nothing else is left to go back to
+            if steps.is_disposable(serving, deployment, undoing):
                 candidates.remove(asked, deployment)
             raise
 
@@ -104,10 +102,7 @@ def switch(
     with managers(deployment.site, f"switching to {deployment.release_id}", clock=clock) as asked:
         found = candidates.find(asked, deployment)
         if found is None or not services.running(asked, found):
-            raise TargetError(
-                f"{deployment.release_id} does not run in {deployment.site.environment}",
-                help="promote it again: the candidate was removed or has stopped",
-            )
+            raise steps.not_applied(deployment)
         network = belongings.ensure_network(asked, deployment.site)
         fronting.ensure(asked, deployment, network, renew=True)
         fronting.point(asked, deployment, network, undoing)
@@ -158,10 +153,7 @@ def remove(
     with managers(site, f"cleaning {site.environment} of {site.app}", clock=clock) as asked:
         serving = fronting.pointer(asked, site)
         if keep and serving is not None and serving.release_id not in keep:
-            raise TargetError(
-                f"traffic of {site.app} in {site.environment} still goes to {serving.release_id}",
-                help="run `xtask resume` to finish or undo the interrupted release",
-            )
+            raise steps.still_serving(site, serving.release_id)
         for each in services.find(asked, naming.labels(site)):
             role = services.label(each, naming.ROLE)
             is_release = role in {"release", "pull"}
